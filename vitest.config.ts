@@ -2,7 +2,16 @@
 // build and has its own configuration beside it.
 import { defineConfig } from "vitest/config";
 
+const root = import.meta.dirname;
+
 export default defineConfig({
+  // "anneal" and its subpaths mean the sources, as they do for the type checker.
+  resolve: {
+    alias: [
+      { find: /^anneal$/, replacement: `${root}/src/index.ts` },
+      { find: /^anneal\/(\w+)$/, replacement: `${root}/src/$1/index.ts` },
+    ],
+  },
   test: {
     include: ["tests/**/*.test.ts"],
     exclude: ["tests/package/**", "**/node_modules/**"],
