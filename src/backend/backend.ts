@@ -1,0 +1,39 @@
+// What a backend is: it makes programs of plans, runs them, and gives data back. It renders kernels;
+// it knows no op of the graph by name (but the reference, which interprets graphs and no kernels).
+
+import type { Buffer } from "../ir/buffer.ts";
+import type { TypedArray } from "../ir/dtype.ts";
+import type { Plan, Target } from "../schedule/plan.ts";
+
+/** A compiled plan. What else it holds is the backend's affair. */
+export interface Program {
+  readonly plan: Plan;
+  /** Milliseconds that rendering and compiling took. */
+  readonly compileMs: number;
+}
+
+export interface Backend {
+  readonly name: string;
+  /** What plans must look like; null for a backend that interprets `plan.graph` (its plans have no
+   *  steps). */
+  readonly target: Target | null;
+  /** Gets ready (memory, threads, probe). Idempotent. Sync where the device is in-process. */
+  init(): void | Promise<void>;
+  compile(plan: Plan): Program | Promise<Program>;
+  /** Runs once. `outputs` are fresh Buffers (host and device null) to be given their data; where
+   *  `plan.outputs[i].into` names an input, that input's memory becomes the output's, after the old
+   *  elements were saved to its `host` if it is `shared`. Throws (or rejects with) a typed error on a
+   *  fault, and then no input has changed. */
+  run(
+    program: Program,
+    inputs: readonly Buffer[],
+    scalars: readonly number[],
+    outputs: readonly Buffer[],
+  ): void | Promise<void>;
+  /** The elements, as a copy that the caller owns. */
+  read(buffer: Buffer): TypedArray | Promise<TypedArray>;
+  /** Forgets the device's copy. The host's must exist, or the data is lost. */
+  free(buffer: Buffer): void;
+  /** Facts for `anneal doctor` and the benchmark: threads, probe, memory. */
+  describe(): Record<string, string | number | boolean>;
+}

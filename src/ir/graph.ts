@@ -1,0 +1,83 @@
+// Graph: what one program computes. Its nodes are hash-consed (equal nodes are one), its buffers and
+// scalars numbered, so that two graphs of the same structure have the same key and share a program.
+// Not here: how a graph is made smaller (simplify.ts) or turned into kernels (schedule/).
+
+import type { Buffer } from "./buffer.ts";
+import { Node, topological } from "./node.ts";
+
+export interface Graph {
+  /** The distinct buffers, as nodes, in the order a program takes them. */
+  readonly inputs: readonly Node[];
+  /** The distinct scalars, in the order a program takes their values. */
+  readonly scalars: readonly Node[];
+  readonly outputs: readonly Node[];
+  /** For each output the input whose memory it replaces (an assignment), or -1. */
+  readonly into: readonly number[];
+  /** Equal keys: equal structure. Names neither buffers nor the values of scalars. */
+  readonly key: string;
+}
+
+/** Rebuilds nodes with new sources and merges equal ones. One builder serves one graph. */
+export class Interner {
+  private readonly table = new Map<string, Node>();
+  private readonly ids = new Map<Node, number>();
+
+  /** A node with the given sources: the known equal one, or `node` (a copy if its sources differ). */
+  intern(node: Node, src: readonly Node[]): Node {
+    const key = this.keyOf(node, src);
+    const known = this.table.get(key);
+    if (known) return known;
+    const same = src.length === node.src.length && src.every((s, i) => s === node.src[i]);
+    const fresh = same ? node : withSources(node, src);
+    this.ids.set(fresh, this.ids.size);
+    this.table.set(key, fresh);
+    return fresh;
+  }
+
+  private keyOf(node: Node, src: readonly Node[]): string {
+    let key = `${node.op}|${node.dtype}|${node.shape}|`;
+    if (node.attrs !== null) key += JSON.stringify(node.attrs);
+    // Distinct buffers stay distinct, as do distinct scalars: both are inputs.
+    if (node.op === "buffer") key += `#${node.buffer!.id}`;
+    if (node.op === "scalar") key += `#${node.id}`;
+    for (const s of src) key += `,${this.ids.get(s)}`;
+    return key;
+  }
+}
+
+function withSources(node: Node, src: readonly Node[]): Node {
+  const copy = new Node(node.op, node.dtype, node.shape, src, node.attrs);
+  (copy as { scope: string | undefined }).scope = node.scope;
+  return copy;
+}
+
+/** Collects what `outputs` need. `assign[i]` is the buffer that output i replaces, or null. */
+export function makeGraph(outputs: readonly Node[], assign?: readonly (Buffer | null)[]): Graph {
+  const interner = new Interner();
+  const done = new Map<Node, Node>();
+  const inputs: Node[] = [];
+  const scalars: Node[] = [];
+  const position = new Map<Node, number>();
+  let key = "";
+  for (const node of topological(outputs)) {
+    const src = node.src.map((s) => done.get(s)!);
+    const mine = interner.intern(node, src);
+    done.set(node, mine);
+    if (position.has(mine)) continue;
+    position.set(mine, position.size);
+    if (mine.op === "buffer") inputs.push(mine);
+    if (mine.op === "scalar") scalars.push(mine);
+    const attrs = mine.attrs === null ? "" : JSON.stringify(mine.attrs);
+    key += `${mine.op} ${mine.dtype} ${mine.shape} ${attrs} ${src.map((s) => position.get(s))};`;
+  }
+  const buffers = inputs.map((n) => n.buffer);
+  const into = outputs.map((_, i) => {
+    const target = assign?.[i];
+    if (!target) return -1;
+    const at = buffers.indexOf(target);
+    return at;
+  });
+  const mine = outputs.map((o) => done.get(o)!);
+  key += `=> ${mine.map((o) => position.get(o))} into ${into}`;
+  return { inputs, scalars, outputs: mine, into, key };
+}

@@ -1,0 +1,98 @@
+// Node: one immutable value of the graph. Built by the op functions of build.ts, which check
+// shapes; equal nodes are merged only inside one program (schedule/), never in a global table.
+// Not here: evaluation, gradients, or what the user sees (tensor/).
+
+import type { Buffer } from "./buffer.ts";
+import type { DType } from "./dtype.ts";
+import type { Attrs, Op } from "./op.ts";
+
+export type Shape = readonly number[];
+
+let nextId = 0;
+let scope: string | undefined;
+
+export class Node<O extends Op = Op> {
+  readonly op: O;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly src: readonly Node[];
+  readonly attrs: Attrs[O];
+  /** Order of creation: a node's sources have smaller ids. */
+  readonly id = nextId++;
+  /** The module whose forward built it ("model.fc1"), for errors and profiles. Not structure. */
+  readonly scope = scope;
+  /** The number of a `scalar`. An input of the program, not structure. May be set by its owner
+   *  (a learning rate) between runs. */
+  value = 0;
+  /** The data of a `buffer`. Which buffer is not structure; which of them are equal is. */
+  buffer: Buffer | null = null;
+
+  constructor(op: O, dtype: DType, shape: Shape, src: readonly Node[], attrs: Attrs[O]) {
+    this.op = op;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.src = src;
+    this.attrs = attrs;
+  }
+}
+
+/** Narrows a node to its op, so that `attrs` has its type. */
+export function isOp<O extends Op>(node: Node, op: O): node is Node<O> {
+  return node.op === op;
+}
+
+/** Runs `f` with new nodes marked as built inside the module `name` (nested: "model.fc1"). */
+export function withScope<T>(name: string, f: () => T): T {
+  const outer = scope;
+  scope = outer === undefined ? name : `${outer}.${name}`;
+  try {
+    return f();
+  } finally {
+    scope = outer;
+  }
+}
+
+export function currentScope(): string | undefined {
+  return scope;
+}
+
+/** Number of elements. */
+export function sizeOf(shape: Shape): number {
+  let n = 1;
+  for (const d of shape) n *= d;
+  return n;
+}
+
+/** All nodes that `roots` need, sources before users. Iterative: graphs may be deep. `stop` keeps a
+ *  node but not its sources. */
+export function topological(roots: readonly Node[], stop?: (n: Node) => boolean): Node[] {
+  const seen = new Set<Node>();
+  const order: Node[] = [];
+  const stack: Node[] = [];
+  const cursor: number[] = [];
+  for (const root of roots) {
+    if (seen.has(root)) continue;
+    seen.add(root);
+    stack.push(root);
+    cursor.push(0);
+    while (stack.length > 0) {
+      const top = stack.length - 1;
+      const node = stack[top]!;
+      const i = cursor[top]!;
+      if (i < node.src.length && !stop?.(node)) {
+        cursor[top] = i + 1;
+        const next = node.src[i]!;
+        if (!seen.has(next)) {
+          seen.add(next);
+          stack.push(next);
+          cursor.push(0);
+        }
+      } else {
+        order.push(node);
+        stack.pop();
+        cursor.pop();
+      }
+    }
+  }
+  return order;
+}

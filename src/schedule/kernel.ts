@@ -1,0 +1,180 @@
+// Kernels: what a backend renders. Two kinds: a loop nest over expressions (elementwise, reductions,
+// softmax-like rows, gather, scatter) and a contraction. They name operands by position, never a
+// buffer, so that equal kernels are compiled once. Not here: how graphs become kernels (fuse.ts …),
+// where operands lie (plan.ts), or how a kernel is rendered (backend/).
+
+import type { DType } from "../ir/dtype.ts";
+import type { BinaryOp, CompareOp, ReduceOp, UnaryOp } from "../ir/op.ts";
+
+/** base + Σ coef[i] · index of axis i, over all axes of the kernel. Addresses count elements. */
+export interface Affine {
+  readonly base: number;
+  readonly coef: readonly number[];
+}
+
+/** Holds where 0 ≤ at < size. */
+export interface Range {
+  readonly at: Affine;
+  readonly size: number;
+}
+
+/** A tree with sharing: equal subexpressions are one object, to be computed once a point. */
+export type Expr =
+  | { readonly k: "load"; readonly dtype: DType; readonly operand: number; readonly at: Affine }
+  /** Element at + stride·index of the operand; index outside [0, size) is fault number `fault`,
+   *  and then reads element `at`. */
+  | {
+      readonly k: "gather";
+      readonly dtype: DType;
+      readonly operand: number;
+      readonly at: Affine;
+      readonly index: Expr;
+      readonly stride: number;
+      readonly size: number;
+      readonly fault: number;
+    }
+  | { readonly k: "const"; readonly dtype: DType; readonly value: number }
+  /** Input number `slot` of the kernel's scalars. */
+  | { readonly k: "scalar"; readonly dtype: DType; readonly slot: number }
+  /** The affine value itself, int32 (iota). */
+  | { readonly k: "axis"; readonly dtype: "int32"; readonly at: Affine }
+  | { readonly k: "unary"; readonly dtype: DType; readonly fn: UnaryOp; readonly x: Expr }
+  | {
+      readonly k: "binary";
+      readonly dtype: DType;
+      readonly fn: BinaryOp;
+      readonly x: Expr;
+      readonly y: Expr;
+    }
+  /** bool; x and y have one dtype. */
+  | {
+      readonly k: "compare";
+      readonly dtype: "bool";
+      readonly fn: CompareOp;
+      readonly x: Expr;
+      readonly y: Expr;
+    }
+  | {
+      readonly k: "where";
+      readonly dtype: DType;
+      readonly cond: Expr;
+      readonly x: Expr;
+      readonly y: Expr;
+    }
+  | { readonly k: "cast"; readonly dtype: DType; readonly x: Expr }
+  /** x where all ranges hold, else `fill`. x may only be evaluated (its loads done) where they hold. */
+  | {
+      readonly k: "masked";
+      readonly dtype: DType;
+      readonly ranges: readonly Range[];
+      readonly x: Expr;
+      readonly fill: number;
+    }
+  /** The result of a reduction of an earlier stage, at this parallel point. */
+  | { readonly k: "reg"; readonly dtype: DType; readonly reg: number }
+  /** 32 bits: Threefry2x32 (20 rounds), key (seed, base), counter (at, stream), first word. */
+  | {
+      readonly k: "random";
+      readonly dtype: "int32";
+      readonly seed: Expr;
+      readonly base: Expr;
+      readonly at: Affine;
+      readonly stream: number;
+    }
+  /** In a contraction's epilogue: the sum of products. */
+  | { readonly k: "acc"; readonly dtype: DType };
+
+export interface Operand {
+  readonly dtype: DType;
+  readonly write: boolean;
+}
+
+export interface Store {
+  readonly operand: number;
+  readonly at: Affine;
+  readonly value: Expr;
+  /** Scatter: adds value to element at + stride·index; outside [0, size) is fault `fault` and adds
+   *  nothing. Stages with a scatter run their inner axes in order. */
+  readonly scatter?: {
+    readonly index: Expr;
+    readonly stride: number;
+    readonly size: number;
+    readonly fault: number;
+  };
+}
+
+export interface Reduce {
+  readonly reg: number;
+  readonly fn: ReduceOp;
+  readonly value: Expr;
+  /** argmax, argmin: the int32 position that the register holds in the end. */
+  readonly index?: Affine;
+}
+
+/** Runs over its axes once for each parallel point, after the stage before it. */
+export interface Stage {
+  /** Axes of the kernel, outermost first; empty: once a point. */
+  readonly axes: readonly number[];
+  readonly reduces: readonly Reduce[];
+  readonly stores: readonly Store[];
+}
+
+export interface LoopKernel {
+  readonly kind: "loop";
+  /** Extents. The first `parallel` axes are the parallel ones (outermost first), shared by all stages;
+   *  the others are inner axes. At least one parallel axis (of extent 1 if need be). */
+  readonly axes: readonly number[];
+  readonly parallel: number;
+  /** The axis to run in vectors: the last parallel axis (registers are then vectors), or an inner axis
+   *  that is the last of every stage that has it (registers are combined after the loop); -1: none.
+   *  Chosen so that most loads and stores have coefficient 1 or 0 on it. Every dtype is allowed: a
+   *  backend may ignore the choice. */
+  readonly vector: number;
+  readonly operands: readonly Operand[];
+  /** Dtypes of the registers. */
+  readonly regs: readonly DType[];
+  readonly scalars: readonly DType[];
+  readonly stages: readonly Stage[];
+  /** Parallel axis 0 is handed out in pieces of this many indices (a multiple of 16 where axis 0 is
+   *  the vector axis), so the pieces do not depend on the number of threads. */
+  readonly grain: number;
+}
+
+/** out[batch, rows, cols] = epilogue(Σ_sums a[batch, rows, sums] · b[batch, sums, cols]).
+ *  Columns come in panels of `width` lanes: b and every output have coefficient 1 on the lane axis,
+ *  and are readable and writable for the whole last panel (the planner pads them). */
+export interface ContractKernel {
+  readonly kind: "contract";
+  /** Extents of all axes; the groups below hold positions in it. */
+  readonly axes: readonly number[];
+  readonly batch: readonly number[];
+  readonly rows: readonly number[];
+  readonly panel: number;
+  readonly lane: number;
+  /** Outermost first; the innermost runs fastest. */
+  readonly sums: readonly number[];
+  readonly dtype: DType;
+  readonly operands: readonly Operand[];
+  readonly a: { readonly operand: number; readonly at: Affine };
+  readonly b: { readonly operand: number; readonly at: Affine };
+  /** Where partial sums and the result go. `value` is over `acc` and loads (coefficient 0 or 1 on the
+   *  lane axis), computed once all sums are in. */
+  readonly store: Store;
+  readonly scalars: readonly DType[];
+  readonly regs: readonly DType[];
+}
+
+export type Kernel = LoopKernel | ContractKernel;
+
+/** Equal keys: the same code serves both. */
+export function kernelKey(kernel: Kernel): string {
+  const seen = new Map<object, number>();
+  return JSON.stringify(kernel, (name, value) => {
+    // Shared expressions are written once: a key must not grow exponentially.
+    if (name === "" || value === null || typeof value !== "object" || !("k" in value)) return value;
+    const known = seen.get(value);
+    if (known !== undefined) return `@${known}`;
+    seen.set(value, seen.size);
+    return value;
+  });
+}

@@ -1,0 +1,64 @@
+// Plan: a lowered graph: kernels in order, the buffers that they work on, and where temporaries lie
+// in the arena. What a backend turns into its Program. Not here: how it is made (pipeline.ts).
+
+import type { DType } from "../ir/dtype.ts";
+import type { Graph } from "../ir/graph.ts";
+import type { Kernel } from "./kernel.ts";
+
+export interface PlanBuffer {
+  readonly dtype: DType;
+  /** Elements, padding of the physical layout included. */
+  readonly size: number;
+  /** An input's memory belongs to whoever owns the data; the rest lies in the arena. */
+  readonly input: number;
+  /** Byte offset in the arena (a multiple of 64) for input < 0. Each buffer may be read and written up to
+   *  64 bytes past its end. */
+  offset: number;
+}
+
+export interface Step {
+  readonly kernel: Kernel;
+  /** Plan buffers, one an operand of the kernel. */
+  readonly buffers: readonly number[];
+  /** Scalars of the graph, one a scalar of the kernel. */
+  readonly scalars: readonly number[];
+  /** The ops and the module it comes from, for profiles and errors. */
+  readonly label: string;
+  /** What the kernel's fault number i means, as an error. */
+  readonly faults: readonly Fault[];
+}
+
+export interface Fault {
+  readonly op: string;
+  readonly detail: string;
+  readonly scope: string | undefined;
+}
+
+export interface PlanOutput {
+  readonly dtype: DType;
+  readonly size: number;
+  /** Holds the result, row-major. May be an input's buffer (the result is that input). */
+  readonly buffer: number;
+  /** The input whose memory holds the new value after the run (buffer is that input's), or -1. */
+  readonly into: number;
+}
+
+export interface Plan {
+  /** The graph as the user wrote it: what the reference runs. */
+  readonly graph: Graph;
+  readonly buffers: readonly PlanBuffer[];
+  readonly steps: readonly Step[];
+  readonly outputs: readonly PlanOutput[];
+  readonly arenaBytes: number;
+  /** Steps from here on write into inputs' memory; those before do not. Faults are tested here, so that
+   *  a program that fails has changed nothing. */
+  readonly commit: number;
+}
+
+/** What a backend wants from the lowering. */
+export interface Target {
+  /** Columns of a contraction's panel. */
+  readonly columns: number;
+  /** Elements in a vector: grains are multiples of four vectors. */
+  readonly lanes: number;
+}
