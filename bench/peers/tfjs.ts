@@ -1,0 +1,140 @@
+// TensorFlow.js on its WebAssembly backend (SIMD; its threads are switched off in Node by the
+// library itself) as a peer of the benchmark. Convolutions are NHWC there, so images and weights
+// are permuted; the network is the same.
+import { createRequire } from "node:module";
+import {
+  CannotRun,
+  checkFigure,
+  get,
+  type HostArray,
+  type Prepared,
+  serve,
+  type WorkData,
+  weightsOf,
+} from "./serve.ts";
+import type { EltwiseSpec, MatmulSpec, RowsSpec, Spec, TrainSpec } from "../workloads.ts";
+
+// Node resolves the package to CommonJS, whose names an `import` would not see.
+const require = createRequire(import.meta.url);
+const tf = require("@tensorflow/tfjs") as typeof import("@tensorflow/tfjs");
+const wasm = require(
+  "@tensorflow/tfjs-backend-wasm",
+) as typeof import("@tensorflow/tfjs-backend-wasm");
+
+type Tensor = import("@tensorflow/tfjs").Tensor;
+type Variable = import("@tensorflow/tfjs").Variable;
+type Net = (x: Tensor) => Tensor;
+
+function tensor({ data, shape }: HostArray): Tensor {
+  return tf.tensor(data, shape, data instanceof Int32Array ? "int32" : "float32");
+}
+
+/** (out, in, kh, kw) to (kh, kw, in, out), and the columns of the last layer from CHW to HWC. */
+function cnn(data: WorkData, spec: TrainSpec): Net {
+  const w = (name: string) => tensor(data.arrays.get(name)!);
+  const conv = ["conv1", "conv2"].map((name) => ({
+    kernel: tf.variable(w(`${name}.weight`).transpose([2, 3, 1, 0])) as Variable,
+    bias: tf.variable(w(`${name}.bias`)),
+  }));
+  const [, , channels, classes] = spec.sizes as [number, number, number, number];
+  const side = spec.input[1]! / 4;
+  const fc = w("fc.weight").reshape([classes, channels, side, side]).transpose([2, 3, 1, 0]);
+  const weight = tf.variable(fc.reshape([side * side * channels, classes]));
+  const bias = tf.variable(w("fc.bias"));
+  return (x) => {
+    let h = x.transpose([0, 2, 3, 1]) as import("@tensorflow/tfjs").Tensor4D; // (B, 28, 28, 1)
+    for (const layer of conv) {
+      const kernel = layer.kernel as unknown as import("@tensorflow/tfjs").Tensor4D;
+      h = tf.relu(tf.add(tf.conv2d(h, kernel, 1, "same"), layer.bias));
+      h = tf.maxPool(h, 2, 2, "valid");
+    }
+    return tf.add(tf.matMul(h.reshape([h.shape[0], -1]), weight), bias); // (B, 10)
+  };
+}
+
+function mlp(data: WorkData, spec: TrainSpec): Net {
+  const variables = weightsOf(data).map(([, array]) => tf.variable(tensor(array)));
+  return (x) => {
+    let h = x;
+    for (let i = 0; i < variables.length; i += 2) {
+      h = tf.add(tf.matMul(h, variables[i]!, false, true), variables[i + 1]!);
+      if (i + 2 < variables.length) h = spec.activation === "tanh" ? tf.tanh(h) : tf.relu(h);
+    }
+    return h;
+  };
+}
+
+function training(data: WorkData, spec: TrainSpec): Prepared {
+  const net = spec.net === "cnn" ? cnn(data, spec) : mlp(data, spec);
+  const optimizer =
+    spec.optimizer === "adam" ? tf.train.adam(spec.lr, 0.9, 0.999, 1e-8) : tf.train.sgd(spec.lr);
+  const classes = spec.sizes[spec.sizes.length - 1]!;
+  const lossOf = (x: Tensor, y: Tensor) =>
+    spec.loss === "mse"
+      ? tf.losses.meanSquaredError(y, net(x))
+      : tf.losses.softmaxCrossEntropy(tf.oneHot(y, classes), net(x));
+  const step = (i: number) => {
+    const x = tensor(get(data, "x", i));
+    const y = tensor(get(data, "y", i));
+    const loss = optimizer.minimize(() => lossOf(x, y).asScalar(), true)!;
+    const value = loss.dataSync()[0]!;
+    tf.dispose([x, y, loss]);
+    return value;
+  };
+  return { step: (i) => orSay(() => step(i)) };
+}
+
+/** A kernel the backend lacks is a limit of the peer, not a failure of the benchmark. */
+function orSay<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    const missing = /Kernel '(\w+)' not registered/.exec(String(error));
+    if (!missing) throw error;
+    throw new CannotRun(`its wasm backend has no kernel ${missing[1]}, which this network needs.`);
+  }
+}
+
+function operation(data: WorkData, spec: Exclude<Spec, TrainSpec>): Prepared {
+  const operands = Array.from({ length: data.pool }, (_, i) =>
+    ["a", "b"].filter((name) => data.arrays.has(name + i)).map((name) => tensor(get(data, name, i))),
+  ) as [Tensor, Tensor][];
+  const apply = applyOf(spec);
+  let last: Tensor | undefined;
+  return {
+    step(i) {
+      last?.dispose();
+      last = orSay(() => tf.tidy(() => apply(...operands[i % data.pool]!)));
+      return 0;
+    },
+    check: () => checkFigure(last!.dataSync()),
+  };
+}
+
+function applyOf(spec: MatmulSpec | EltwiseSpec | RowsSpec): (a: Tensor, b: Tensor) => Tensor {
+  if (spec.kind === "matmul") return (a, b) => tf.matMul(a, b);
+  if (spec.kind === "eltwise") return (x, y) => x.mul(y).add(x).tanh().sum();
+  if (spec.op === "softmax") return (a) => tf.softmax(a, -1);
+  return (a) => {
+    const { mean, variance } = tf.moments(a, -1, true);
+    return a.sub(mean).mul(variance.add(1e-5).rsqrt());
+  };
+}
+
+await tf.setBackend("wasm");
+await tf.ready();
+const simd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
+await serve(
+  {
+    name: "tfjs-wasm",
+    version: wasm.version_wasm,
+    note: `SIMD ${simd ? "on" : "off"}, ${await threads()}`,
+  },
+  (data) =>
+    data.spec.kind === "train" ? training(data, data.spec) : operation(data, data.spec),
+);
+
+async function threads(): Promise<string> {
+  const on = await tf.env().getAsync("WASM_HAS_MULTITHREAD_SUPPORT");
+  return on ? `${wasm.getThreadsCount()} threads` : "1 thread (the library has none in Node)";
+}
