@@ -1,0 +1,69 @@
+// What the published package is: its contents, its types, and that it trains in every Node at hand.
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { describe, expect, inject, it } from "vitest";
+import { expectTrained } from "./expect-trained.ts";
+
+const consumer = inject("consumer");
+const installed = join(consumer, "node_modules/anneal");
+const root = join(import.meta.dirname, "..", "..");
+
+/** Node 24, which runs the tests, and what else the machine calls node. */
+function nodes(): string[] {
+  const found = [process.execPath];
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    const node = join(folder, "node");
+    if (!folder.includes("node_modules") && existsSync(node)) found.push(node);
+  }
+  const version = (node: string) => execFileSync(node, ["--version"], { encoding: "utf8" }).trim();
+  const byVersion = new Map(found.map((node) => [version(node), node]));
+  return [...byVersion]
+    .filter(([name]) => Number(name.slice(1).split(".")[0]) >= 20)
+    .map((e) => e[1]);
+}
+
+function run(program: string, ...args: string[]): string {
+  return execFileSync(program, args, { cwd: consumer, encoding: "utf8", timeout: 110_000 });
+}
+
+describe.skipIf(consumer === "")("the packed package", () => {
+  it("has no dependencies and ships every file that package.json names", () => {
+    const manifest = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+    expect(manifest.dependencies).toBeUndefined();
+    const named = Object.entries<Record<string, string> | string>(manifest.exports)
+      .flatMap(([, target]) =>
+        typeof target === "string" ? [target] : [target.types, target.default],
+      )
+      .concat(manifest.main, manifest.types, ...Object.values<string>(manifest.bin));
+    expect(named.filter((file) => !existsSync(join(installed, file)))).toEqual([]);
+    expect(existsSync(join(installed, "LICENSE"))).toBe(true);
+    expect(existsSync(join(installed, "dist/backend/wasm/worker.js"))).toBe(true);
+  });
+
+  it.each(["nodenext", "bundler"])("type-checks in a user's strict project (%s)", (resolution) => {
+    const module = resolution === "bundler" ? "esnext" : resolution;
+    const options = ["--strict", "--noEmit", "--target", "es2022", "--lib", "es2023,dom"];
+    run(
+      process.execPath,
+      join(root, "node_modules/typescript/bin/tsc"),
+      ...options,
+      ...["--module", module, "--moduleResolution", resolution, "types.ts"],
+    );
+  });
+
+  it.each(nodes())("imports every entry point and trains in %s", (node) => {
+    const { names, result } = JSON.parse(run(node, "node.js"));
+    for (const [subpath, exported] of Object.entries(names)) {
+      expect(exported, `anneal${subpath.slice(1)}`).not.toEqual([]);
+    }
+    expectTrained(result);
+  });
+
+  it("installs the command line", () => {
+    expect(run(join(consumer, "node_modules/.bin/anneal"), "--version").trim()).toMatch(
+      /^\d+\.\d+\.\d+/,
+    );
+    expect(run(join(consumer, "node_modules/.bin/anneal"), "--help")).toContain("train");
+  });
+});

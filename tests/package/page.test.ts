@@ -1,0 +1,110 @@
+// A page built by Vite from the installed package, opened in headless Chromium: once cross-origin
+// isolated (shared memory and threads), once not (one thread). Without Chromium it is skipped.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { type Browser, chromium } from "playwright-core";
+import { build } from "vite";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { expectTrained } from "./expect-trained.ts";
+
+const consumer = inject("consumer");
+const site = join(consumer, "site");
+const executable = [
+  process.env.CHROMIUM ?? "",
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+].find((path) => path !== "" && existsSync(path));
+
+/** The core's budget, as an application pays for it: minified by Vite and compressed. */
+const maxGzipBytes = 80_000;
+
+if (executable === undefined) {
+  console.log("page test is skipped: no Chromium here; install it, or name it in CHROMIUM");
+}
+
+const types: Record<string, string> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".wasm": "application/wasm",
+};
+
+/** Serves the built page on a free port of this machine. */
+async function serve(isolated: boolean): Promise<Server> {
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? "/", "http://localhost").pathname;
+    const file = join(site, path === "/" ? "index.html" : path);
+    if (!file.startsWith(site) || !existsSync(file)) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.setHeader("Content-Type", types[extname(file)] ?? "application/octet-stream");
+    if (isolated) {
+      response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
+      response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
+    }
+    response.end(readFileSync(file));
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  return server;
+}
+
+describe.skipIf(consumer === "")("a page built by Vite", () => {
+  let browser: Browser | undefined;
+
+  beforeAll(async () => {
+    await build({
+      root: consumer,
+      configFile: false,
+      logLevel: "error",
+      build: { outDir: site, emptyOutDir: true, target: "es2022" },
+    });
+    if (executable === undefined) return;
+    const quiet = ["background-networking", "component-update", "sync", "quic", "gpu"];
+    browser = await chromium.launch({
+      executablePath: executable,
+      args: ["--headless", "--no-sandbox", "--no-first-run", ...quiet.map((x) => `--disable-${x}`)],
+    });
+  });
+  afterAll(() => browser?.close());
+
+  it("stays within the size budget", () => {
+    const sizes = readdirSync(join(site, "assets"))
+      .filter((file) => file.endsWith(".js"))
+      .map((file) => gzipSync(readFileSync(join(site, "assets", file))).length);
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    console.log(
+      `the page's scripts: ${(total / 1000).toFixed(1)} kB gzip of ${maxGzipBytes / 1000}`,
+    );
+    expect(total).toBeGreaterThan(0);
+    expect(total).toBeLessThan(maxGzipBytes);
+  });
+
+  it.skipIf(executable === undefined).each([true, false])(
+    "trains in Chromium (cross-origin isolated: %s)",
+    async (isolated) => {
+      const server = await serve(isolated);
+      const page = await browser!.newPage();
+      const faults: string[] = [];
+      page.on("pageerror", (error) => faults.push(String(error)));
+      try {
+        const { port } = server.address() as AddressInfo;
+        await page.goto(`http://127.0.0.1:${port}/`);
+        await page.waitForFunction(`document.title === "done"`, null, { timeout: 60_000 });
+        const outcome = await page.evaluate<{ isolated: boolean; error?: string; result: never }>(
+          "outcome",
+        );
+        expect(outcome.error).toBeUndefined();
+        expect(outcome.isolated).toBe(isolated);
+        expectTrained(outcome.result);
+        expect(faults).toEqual([]);
+      } finally {
+        await page.close();
+        server.close();
+      }
+    },
+  );
+});

@@ -1,0 +1,14 @@
+// The tests of what is published: the tarball is built, packed and installed into an empty project
+// once (install.ts), then used as a stranger would use it. `npm run test:package` runs them.
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    root: import.meta.dirname,
+    include: ["*.test.ts"],
+    globalSetup: ["./install.ts"],
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
