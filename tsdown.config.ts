@@ -1,6 +1,6 @@
 // How the published package is built. The library stays one file per source file, so that bundlers
 // shake off what an application leaves out and `new URL("./worker.js", import.meta.url)` is found
-// by Node, Vite and webpack alike. Only cli and vis use libraries; since the package has no
+// by Node and by Vite alike. Only cli and vis use libraries; since the package has no
 // dependencies, these two are bundled with their libraries inside and share the library's files.
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
