@@ -1,4 +1,5 @@
-// What the published package is: its contents, its types, and that it trains in every Node at hand.
+// What the published package is: its contents, its types, and that it trains in Node 24, in the
+// machine's own Node where that is another, in Bun and in Deno.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -9,7 +10,7 @@ const consumer = inject("consumer");
 const installed = join(consumer, "node_modules/anneal");
 const root = join(import.meta.dirname, "..", "..");
 
-/** Node 24, which runs the tests, and what else the machine calls node. */
+/** The Node that runs the tests, and what else the machine calls node. */
 function nodes(): string[] {
   const found = [process.execPath];
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
@@ -21,6 +22,20 @@ function nodes(): string[] {
   return [...byVersion]
     .filter(([name]) => Number(name.slice(1).split(".")[0]) >= 20)
     .map((e) => e[1]);
+}
+
+/** Command lines that run a script; Bun and Deno come with `npm ci` where they exist. */
+function runtimes(): { name: string; command: string[] }[] {
+  const bin = (name: string) => join(root, "node_modules/.bin", name);
+  return [
+    ...nodes().map((node) => ({ name: node, command: [node] })),
+    { name: "bun", command: [bin("bun")] },
+    { name: "deno", command: [bin("deno"), "run", "--allow-all"] },
+  ].filter(({ name, command }) => {
+    const here = existsSync(command[0]);
+    if (!here) console.log(`the package is not tested in ${name}: it is not installed here`);
+    return here;
+  });
 }
 
 function run(program: string, ...args: string[]): string {
@@ -52,8 +67,8 @@ describe.skipIf(consumer === "")("the packed package", () => {
     );
   });
 
-  it.each(nodes())("imports every entry point and trains in %s", (node) => {
-    const { names, result } = JSON.parse(run(node, "node.js"));
+  it.each(runtimes())("imports every entry point and trains in $name", ({ command }) => {
+    const { names, result } = JSON.parse(run(command[0], ...command.slice(1), "program.js"));
     for (const [subpath, exported] of Object.entries(names)) {
       expect(exported, `anneal${subpath.slice(1)}`).not.toEqual([]);
     }

@@ -1,4 +1,4 @@
-// A stranger's first program, run by Node and by the page: one linear layer learns y = 3a - 2b + 1.
+// A stranger's first program, run by every runtime and by the page: one linear layer learns y = 3a - 2b + 1.
 // The problem is convex, so it gets there from any initial weights.
 import { compile, nn, optim, tensor } from "anneal";
 
