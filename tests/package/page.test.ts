@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type Browser, chromium } from "playwright-core";
-import { build } from "vite";
+import { build, createServer as createDevServer } from "vite";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { expectTrained } from "./expect-trained.ts";
 
@@ -83,28 +83,52 @@ describe.skipIf(consumer === "")("a page built by Vite", () => {
     expect(total).toBeLessThan(maxGzipBytes);
   });
 
+  /** Opens the page and waits for what came of its training. */
+  async function outcomeOf(url: string): Promise<{ isolated: boolean }> {
+    const page = await browser!.newPage();
+    const faults: string[] = [];
+    page.on("pageerror", (error) => faults.push(String(error)));
+    try {
+      await page.goto(url);
+      await page.waitForFunction(`document.title === "done"`, null, { timeout: 60_000 });
+      const outcome = await page.evaluate<{ isolated: boolean; error?: string; result: never }>(
+        "outcome",
+      );
+      expect(outcome.error).toBeUndefined();
+      expectTrained(outcome.result);
+      expect(faults).toEqual([]);
+      return outcome;
+    } finally {
+      await page.close();
+    }
+  }
+
   it.skipIf(executable === undefined).each([true, false])(
     "trains in Chromium (cross-origin isolated: %s)",
     async (isolated) => {
       const server = await serve(isolated);
-      const page = await browser!.newPage();
-      const faults: string[] = [];
-      page.on("pageerror", (error) => faults.push(String(error)));
       try {
         const { port } = server.address() as AddressInfo;
-        await page.goto(`http://127.0.0.1:${port}/`);
-        await page.waitForFunction(`document.title === "done"`, null, { timeout: 60_000 });
-        const outcome = await page.evaluate<{ isolated: boolean; error?: string; result: never }>(
-          "outcome",
-        );
-        expect(outcome.error).toBeUndefined();
+        const outcome = await outcomeOf(`http://127.0.0.1:${port}/`);
         expect(outcome.isolated).toBe(isolated);
-        expectTrained(outcome.result);
-        expect(faults).toEqual([]);
       } finally {
-        await page.close();
         server.close();
       }
     },
   );
+
+  it.skipIf(executable === undefined)("trains under Vite's development server", async () => {
+    const server = await createDevServer({
+      root: consumer,
+      configFile: false,
+      logLevel: "error",
+      server: { host: "127.0.0.1", port: 0 },
+    });
+    try {
+      await server.listen();
+      await outcomeOf(server.resolvedUrls!.local[0]);
+    } finally {
+      await server.close();
+    }
+  });
 });
