@@ -9,7 +9,7 @@ import { type Node, topological } from "../../ir/node.ts";
 import { compute } from "./compute.ts";
 
 /** Sees each computed node with its row-major elements; returning true stops the run. */
-export type OnNode = (node: Node, values: TypedArray) => boolean | void;
+export type OnNode = (node: Node, values: TypedArray) => boolean | undefined;
 
 /**
  * The elements of each output. Inputs and scalars are in the order of the graph's. An output may be an

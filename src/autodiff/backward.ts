@@ -1,0 +1,81 @@
+// Reverse-mode differentiation: one walk from the outputs back to what was asked for, building the
+// gradient as another graph. Not here: the rule of an op (vjp.ts), or `.backward()` (tensor/).
+
+import { binary, sameShape, show } from "../ir/build.ts";
+import { isFloat } from "../ir/dtype.ts";
+import { currentScope, type Node, topological, withScope } from "../ir/node.ts";
+import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
+import { vjpOf } from "./vjp.ts";
+
+/**
+ * The gradients of Σᵢ ⟨outputs[i], cotangents[i]⟩ with respect to each node of `wrt`; null for one that
+ * no output depends on through differentiable ops. Gradients have the shape and dtype of their node, and
+ * may be differentiated again.
+ *
+ * @throws ShapeError, DtypeError where a cotangent does not fit its output.
+ *
+ * @example
+ * const y = binary("mul", x, x);
+ * const [dx] = grad([y], [full(1, y.shape, y.dtype)], [x]); // 2x
+ */
+export function grad(
+  outputs: readonly Node[],
+  cotangents: readonly Node[],
+  wrt: readonly Node[],
+): (Node | null)[] {
+  checkCotangents(outputs, cotangents);
+  const order = topological(outputs);
+  const relevant = dependents(order, wrt);
+  const gradients = new Map<Node, Node>();
+  const accumulate = (node: Node, g: Node) => {
+    const known = gradients.get(node);
+    gradients.set(node, known === undefined ? g : binary("add", known, g));
+  };
+  outputs.forEach((node, i) => {
+    if (relevant.has(node)) accumulate(node, cotangents[i]!);
+  });
+  for (let i = order.length - 1; i >= 0; i--) {
+    const node = order[i]!;
+    const g = gradients.get(node);
+    if (g === undefined || !node.src.some((s) => relevant.has(s))) continue;
+    const parts = inScopeOf(node, () => vjpOf(node, g));
+    node.src.forEach((s, at) => {
+      const part = parts[at];
+      if (part && relevant.has(s)) accumulate(s, part);
+    });
+  }
+  return wrt.map((node) => gradients.get(node) ?? null);
+}
+
+// The nodes through which a change of `wrt` can reach the outputs. Only floats carry gradients.
+function dependents(order: readonly Node[], wrt: readonly Node[]): Set<Node> {
+  const relevant = new Set<Node>(wrt.filter((node) => isFloat(node.dtype)));
+  for (const node of order) {
+    if (!isFloat(node.dtype) || node.op === "detach") continue;
+    if (node.src.some((s) => relevant.has(s))) relevant.add(node);
+  }
+  return relevant;
+}
+
+// A gradient belongs to the module whose forward it differentiates, unless somebody set another scope.
+function inScopeOf<T>(node: Node, f: () => T): T {
+  if (node.scope === undefined || currentScope() !== undefined) return f();
+  return withScope(node.scope, f);
+}
+
+function checkCotangents(outputs: readonly Node[], cotangents: readonly Node[]): void {
+  if (outputs.length !== cotangents.length) {
+    const counts = `${outputs.length} outputs and ${cotangents.length} cotangents`;
+    throw new ArgumentError("grad", `needs one cotangent for each output, got ${counts}`);
+  }
+  outputs.forEach((node, i) => {
+    const g = cotangents[i]!;
+    if (!sameShape(node.shape, g.shape)) {
+      const shapes = `output ${show(node.shape)} and cotangent ${show(g.shape)}`;
+      throw new ShapeError("grad", `${shapes} differ`);
+    }
+    if (node.dtype !== g.dtype) {
+      throw new DtypeError("grad", `output ${node.dtype} and cotangent ${g.dtype} differ`);
+    }
+  });
+}

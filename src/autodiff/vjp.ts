@@ -1,0 +1,51 @@
+// The gradient of every op, backwards: given the gradient g of a node's value, those of its sources.
+// Typed over the ops, so that a new op does not compile without its rule; the sections are in
+// elementwise.ts, reduce.ts, movement.ts and conv.ts. Rules for forward mode and vmap belong beside
+// them, as tables of the same shape over the same sections.
+// Not here: the walk over a graph (backward.ts).
+
+import { cast, contract, full, gather, scatterAdd } from "../ir/build.ts";
+import { isFloat } from "../ir/dtype.ts";
+import type { Node } from "../ir/node.ts";
+import type { Op } from "../ir/op.ts";
+import { convVjp } from "./conv.ts";
+import { binaryVjp, unaryVjp } from "./elementwise.ts";
+import { movementVjp } from "./movement.ts";
+import { reduceVjp } from "./reduce.ts";
+import { drop, keep, type VjpRule } from "./terms.ts";
+
+const leaf = () => [];
+
+/** One rule for each op; see {@link VjpRule}. */
+export const vjp: { [K in Op]: VjpRule<K> } = {
+  unary: (node, g) => [unaryVjp[node.attrs.fn](g, node.src[0]!, node)],
+  binary: (node, g) => binaryVjp[node.attrs.fn](g, node.src[0]!, node.src[1]!, node),
+  compare: () => [null, null],
+  where: ({ src: [cond] }, g) => [null, keep(cond!, g), drop(cond!, g)],
+  cast: ({ src: [x] }, g) => [isFloat(x!.dtype) ? cast(g, x!.dtype) : null],
+  detach: () => [null],
+  reduce: (node, g) => [reduceVjp[node.attrs.fn](g, node.src[0]!, node, node.attrs.axes)],
+  ...movementVjp,
+  // Each element read gives its gradient to where it was read from.
+  gather: ({ src: [table, index], attrs }, g) => [
+    scatterAdd(full(0, table!.shape, g.dtype), index!, g, attrs.axis),
+    null,
+  ],
+  scatterAdd: ({ src: [, index], attrs }, g) => [g, null, gather(g, index!, attrs.axis)],
+  // Multilinear: each operand's gradient is an einsum of g with the other, the labels exchanged.
+  contract: ({ src: [a, b], attrs: l }, g) => [
+    contract(g, b!, { a: l.out, b: l.b, out: l.a }),
+    contract(a!, g, { a: l.a, b: l.out, out: l.b }),
+  ],
+  conv: convVjp,
+  const: leaf,
+  scalar: leaf,
+  iota: leaf,
+  random: () => [null, null],
+  buffer: leaf,
+};
+
+/** The gradients of a node's sources; see {@link VjpRule}. */
+export function vjpOf(node: Node, g: Node): readonly (Node | null)[] {
+  return (vjp[node.op] as VjpRule<Op>)(node, g);
+}
