@@ -58,7 +58,11 @@ function weights(spec: TrainSpec, next: () => number): Block[] {
     const bound = 1 / Math.sqrt(shape.slice(1).reduce((a, b) => a * b, 1));
     return [
       { name: `${name}.weight`, shape, data: fill(shape, () => (2 * next() - 1) * bound) },
-      { name: `${name}.bias`, shape: [shape[0]!], data: fill([shape[0]!], () => (2 * next() - 1) * bound) },
+      {
+        name: `${name}.bias`,
+        shape: [shape[0]!],
+        data: fill([shape[0]!], () => (2 * next() - 1) * bound),
+      },
     ];
   };
   const s = spec.sizes;
@@ -105,7 +109,13 @@ function batches(spec: TrainSpec, pool: number, next: () => number): Block[] {
 /** The operands of a bare operation: `a` and, where it takes two, `b`, uniform in (-1, 1). */
 function operands(spec: Exclude<Spec, TrainSpec>, i: number, next: () => number): Block[] {
   const shapes: Record<typeof spec.kind, () => number[][]> = {
-    matmul: () => (spec.kind === "matmul" ? [[spec.m, spec.k], [spec.k, spec.n]] : []),
+    matmul: () =>
+      spec.kind === "matmul"
+        ? [
+            [spec.m, spec.k],
+            [spec.k, spec.n],
+          ]
+        : [],
     eltwise: () => (spec.kind === "eltwise" ? [[spec.n], [spec.n]] : []),
     rows: () => (spec.kind === "rows" ? [[spec.rows, spec.cols]] : []),
   };
@@ -135,7 +145,10 @@ function writeBlocks(path: string, spec: Spec, pool: number, blocks: Block[]): v
   const file = openSync(path, "w");
   writeSync(file, `${header.padEnd(length - 1)}\n`);
   for (const block of blocks) {
-    writeSync(file, new Uint8Array(block.data.buffer, block.data.byteOffset, block.data.byteLength));
+    writeSync(
+      file,
+      new Uint8Array(block.data.buffer, block.data.byteOffset, block.data.byteLength),
+    );
   }
   closeSync(file);
 }

@@ -25,14 +25,14 @@ defaultDevice("wasm");
 
 type Array_ = import("@jax-js/jax").Array;
 type Params = Record<string, Array_>;
-interface State {
-  params: Params;
-  m: Params;
-  v: Params;
-}
+type State = { params: Params; m: Params; v: Params };
+type Stepped = { loss: Array_; state: State };
 
 function array({ data, shape }: HostArray): Array_ {
-  return numpy.array(data as never, { shape, dtype: data instanceof Int32Array ? "int32" : "float32" } as never);
+  return numpy.array(
+    data as never,
+    { shape, dtype: data instanceof Int32Array ? "int32" : "float32" } as never,
+  );
 }
 
 /** Consumes the parameters and `x`, as every function of jax-js does. */
@@ -50,7 +50,15 @@ function forward(spec: TrainSpec, p: Params, x: Array_): Array_ {
   for (const name of ["conv1", "conv2"]) {
     const bias = p[`${name}.bias`]!;
     const channels = bias.shape[0]!;
-    x = lax.conv(x, p[`${name}.weight`]!, [1, 1], [[1, 1], [1, 1]]);
+    x = lax.conv(
+      x,
+      p[`${name}.weight`]!,
+      [1, 1],
+      [
+        [1, 1],
+        [1, 1],
+      ],
+    );
     x = nn.relu(x.add(bias.reshape([1, channels, 1, 1]))); // (B, C, H, W)
     const [b, c, h, w] = x.shape as [number, number, number, number];
     x = numpy.max(x.reshape([b, c, h / 2, 2, w / 2, 2]), [3, 5]); // (B, C, H/2, W/2)
@@ -102,11 +110,11 @@ function training(data: WorkData, spec: TrainSpec): Prepared {
   const gradient = valueAndGrad((p: Params, x: Array_, y: Array_) => lossOf(spec, p, x, y));
   const params = (p: Params): Params =>
     Object.fromEntries(Object.entries(p).map(([name, a]) => [name, a.ref]));
-  const withAdam = jit((s: State, x: Array_, y: Array_, c1: Array_, c2: Array_) => {
+  const withAdam = jit((s: State, x: Array_, y: Array_, c1: Array_, c2: Array_): Stepped => {
     const [loss, grads] = gradient(params(s.params), x, y) as [Array_, Params];
     return { loss, state: adam(s, grads, spec.lr, c1, c2) };
   });
-  const withSgd = jit((s: State, x: Array_, y: Array_) => {
+  const withSgd = jit((s: State, x: Array_, y: Array_): Stepped => {
     const [loss, grads] = gradient(params(s.params), x, y) as [Array_, Params];
     return { loss, state: sgd(s, grads, spec.lr) };
   });
@@ -115,11 +123,15 @@ function training(data: WorkData, spec: TrainSpec): Prepared {
       const x = array(get(data, "x", i));
       const y = array(get(data, "y", i));
       const scalar = (value: number) => numpy.array(value, { dtype: "float32" } as never);
-      const out = (
-        moments
-          ? withAdam(state, x, y, scalar(1 / (1 - 0.9 ** (i + 1))), scalar(1 / (1 - 0.999 ** (i + 1))))
-          : withSgd(state, x, y)
-      ) as { loss: Array_; state: State };
+      const out = (moments
+        ? withAdam(
+            state,
+            x,
+            y,
+            scalar(1 / (1 - 0.9 ** (i + 1))),
+            scalar(1 / (1 - 0.999 ** (i + 1))),
+          )
+        : withSgd(state, x, y)) as unknown as Stepped;
       state = out.state;
       const loss = (await out.loss.data())[0]!;
       await blockUntilReady(state);
@@ -153,7 +165,8 @@ function applyOf(spec: MatmulSpec | EltwiseSpec | RowsSpec): (a: Array_, b: Arra
 }
 
 const require = createRequire(import.meta.url);
-const { version } = require("./../node_modules/@jax-js/jax/package.json") as { version: string };
-await serve({ name: "jax-js (wasm)", version, note: `${threads} thread(s)` }, (data) =>
-  data.spec.kind === "train" ? training(data, data.spec) : operation(data, data.spec),
+const { version } = require("../node_modules/@jax-js/jax/package.json") as { version: string };
+await serve(
+  { name: "jax-js (wasm)", version, note: `${threads} thread${threads === 1 ? "" : "s"}` },
+  (data) => (data.spec.kind === "train" ? training(data, data.spec) : operation(data, data.spec)),
 );

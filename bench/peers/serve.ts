@@ -25,7 +25,7 @@ export interface WorkData {
 /** Step `i` of a prepared workload. For training it returns the loss before the update. */
 export interface Prepared {
   step(i: number): Promise<number> | number;
-  /** For a bare operation: a figure of the last result to compare, read outside the timed region. */
+  /** For a bare operation: a figure of its first result to compare, read outside the timing. */
   check?(): Promise<number> | number;
   /** What only this peer can tell, such as the time its compiler took. */
   extra?(): Record<string, number>;
@@ -137,7 +137,7 @@ async function runSteps(runner: Runner, steps: number): Promise<object> {
     runner.done++;
     if (!prepared.check) losses.push(loss);
   }
-  if (prepared.check) losses.push(await prepared.check());
+  if (prepared.check && firstStepAt) losses.push(await prepared.check());
   const extra = prepared.extra?.();
   return { ms, losses, firstStepAt, peakMb: peakMemory() - runner.base, extra };
 }

@@ -2,6 +2,7 @@
 // library itself) as a peer of the benchmark. Convolutions are NHWC there, so images and weights
 // are permuted; the network is the same.
 import { createRequire } from "node:module";
+import type { EltwiseSpec, MatmulSpec, RowsSpec, Spec, TrainSpec } from "../workloads.ts";
 import {
   CannotRun,
   checkFigure,
@@ -12,17 +13,15 @@ import {
   type WorkData,
   weightsOf,
 } from "./serve.ts";
-import type { EltwiseSpec, MatmulSpec, RowsSpec, Spec, TrainSpec } from "../workloads.ts";
 
 // Node resolves the package to CommonJS, whose names an `import` would not see.
 const require = createRequire(import.meta.url);
 const tf = require("@tensorflow/tfjs") as typeof import("@tensorflow/tfjs");
-const wasm = require(
-  "@tensorflow/tfjs-backend-wasm",
-) as typeof import("@tensorflow/tfjs-backend-wasm");
+const wasm =
+  require("@tensorflow/tfjs-backend-wasm") as typeof import("@tensorflow/tfjs-backend-wasm");
 
 type Tensor = import("@tensorflow/tfjs").Tensor;
-type Variable = import("@tensorflow/tfjs").Variable;
+type Tensor4D = import("@tensorflow/tfjs").Tensor4D;
 type Net = (x: Tensor) => Tensor;
 
 function tensor({ data, shape }: HostArray): Tensor {
@@ -33,7 +32,7 @@ function tensor({ data, shape }: HostArray): Tensor {
 function cnn(data: WorkData, spec: TrainSpec): Net {
   const w = (name: string) => tensor(data.arrays.get(name)!);
   const conv = ["conv1", "conv2"].map((name) => ({
-    kernel: tf.variable(w(`${name}.weight`).transpose([2, 3, 1, 0])) as Variable,
+    kernel: tf.variable(w(`${name}.weight`).transpose<Tensor4D>([2, 3, 1, 0])),
     bias: tf.variable(w(`${name}.bias`)),
   }));
   const [, , channels, classes] = spec.sizes as [number, number, number, number];
@@ -42,10 +41,9 @@ function cnn(data: WorkData, spec: TrainSpec): Net {
   const weight = tf.variable(fc.reshape([side * side * channels, classes]));
   const bias = tf.variable(w("fc.bias"));
   return (x) => {
-    let h = x.transpose([0, 2, 3, 1]) as import("@tensorflow/tfjs").Tensor4D; // (B, 28, 28, 1)
+    let h = x.transpose<Tensor4D>([0, 2, 3, 1]); // (B, 28, 28, 1)
     for (const layer of conv) {
-      const kernel = layer.kernel as unknown as import("@tensorflow/tfjs").Tensor4D;
-      h = tf.relu(tf.add(tf.conv2d(h, kernel, 1, "same"), layer.bias));
+      h = tf.relu(tf.conv2d(h, layer.kernel as Tensor4D, 1, "same").add<Tensor4D>(layer.bias));
       h = tf.maxPool(h, 2, 2, "valid");
     }
     return tf.add(tf.matMul(h.reshape([h.shape[0], -1]), weight), bias); // (B, 10)
@@ -97,7 +95,9 @@ function orSay<T>(run: () => T): T {
 
 function operation(data: WorkData, spec: Exclude<Spec, TrainSpec>): Prepared {
   const operands = Array.from({ length: data.pool }, (_, i) =>
-    ["a", "b"].filter((name) => data.arrays.has(name + i)).map((name) => tensor(get(data, name, i))),
+    ["a", "b"]
+      .filter((name) => data.arrays.has(name + i))
+      .map((name) => tensor(get(data, name, i))),
   ) as [Tensor, Tensor][];
   const apply = applyOf(spec);
   let last: Tensor | undefined;
@@ -130,8 +130,7 @@ await serve(
     version: wasm.version_wasm,
     note: `SIMD ${simd ? "on" : "off"}, ${await threads()}`,
   },
-  (data) =>
-    data.spec.kind === "train" ? training(data, data.spec) : operation(data, data.spec),
+  (data) => (data.spec.kind === "train" ? training(data, data.spec) : operation(data, data.spec)),
 );
 
 async function threads(): Promise<string> {

@@ -1,0 +1,154 @@
+// From what the peers did to the figures of the report: the best of each framework, ratios, and
+// whether everybody computed the same losses. Not here: how any of it is printed (report.ts).
+import { cpus, totalmem } from "node:os";
+import type { Outcome, Timing } from "./measure.ts";
+import { median } from "./measure.ts";
+import { workloads } from "./workloads.ts";
+
+/** A peer's entry in the JSON: a timing, or a sentence why there is none. */
+export type Entry = (Timing & { threads: number } & Details) | ({ why: string } & Details);
+
+interface Details {
+  firstStepMs?: number;
+  first20Ms?: number;
+  peakMb?: number;
+  compileMs?: number;
+  /** Largest relative difference of the losses (or the check figure) from the reference's. */
+  lossDifference?: number;
+  /** Steps whose losses were compared. */
+  lossSteps?: number;
+}
+
+/** One row of the JSON: a workload, with Anneal at `threads` threads and peers at no more. */
+export interface Row {
+  work: string;
+  threads: number;
+  anneal: Entry | null;
+  /** By peer (`torch1`, `torch2`, …), and by framework the best of its peers (`torch`). */
+  peers: Record<string, Entry>;
+  /** Anneal's median ÷ the best median of PyTorch. */
+  ratio: number | null;
+  /** Anneal's median ÷ the best median of any peer. */
+  ratioBest: number | null;
+  firstStepMs: number | null;
+  peakMb: number | null;
+  compileMs: number | null;
+  /** Whether all who ran computed the same losses; null if only one did. */
+  lossesAgree: boolean | null;
+}
+
+export interface Machine {
+  cpu: string;
+  cores: number;
+  memoryGb: number;
+  platform: string;
+  node: string;
+  date: string;
+  /** Calibration bursts over the run, GFLOP/s: how steady the machine was. */
+  calibration: { median: number; min: number; max: number };
+  versions: Record<string, string>;
+}
+
+export interface Results {
+  machine: Machine;
+  results: Row[];
+}
+
+/**
+ * How far losses may differ: training steps compute the same rounding errors in another order;
+ * the sum over a million values of both signs loses some digits of its own.
+ */
+const TOLERANCE = { train: 1e-4, matmul: 1e-4, rows: 1e-4, eltwise: 2e-3 };
+
+/** The rows of one workload, one for each thread count. */
+export function rowsOf(work: string, threads: number[], outcomes: Outcome[]): Row[] {
+  const reference = referenceLosses(outcomes);
+  return threads.map((count) => {
+    const own = outcomes.find((o) => o.peer.family === "anneal" && o.peer.threads === count);
+    const others = outcomes.filter((o) => o.peer.family !== "anneal" && o.peer.threads <= count);
+    const peers: Record<string, Entry> = {};
+    for (const outcome of others) peers[outcome.peer.name] = entry(outcome, reference);
+    for (const family of new Set(others.map((o) => o.peer.family))) {
+      const best = fastest(others.filter((o) => o.peer.family === family));
+      if (best) peers[family] = entry(best, reference);
+    }
+    const mine = own?.timing?.median;
+    const torch = fastest(others.filter((o) => o.peer.family === "torch"))?.timing?.median;
+    const best = fastest(others)?.timing?.median;
+    return {
+      work,
+      threads: count,
+      anneal: own ? entry(own, reference) : null,
+      peers,
+      ratio: mine && torch ? mine / torch : null,
+      ratioBest: mine && best ? mine / best : null,
+      firstStepMs: own?.firstStepMs ?? null,
+      peakMb: own?.peakMb ?? null,
+      compileMs: own?.compileMs ?? null,
+      lossesAgree: agree(work, own ? [own, ...others] : others, reference),
+    };
+  });
+}
+
+function fastest(outcomes: Outcome[]): Outcome | undefined {
+  return outcomes.filter((o) => o.timing).sort((a, b) => a.timing!.median - b.timing!.median)[0];
+}
+
+/** PyTorch's losses where it ran, else those of the first peer that did. */
+function referenceLosses(outcomes: Outcome[]): number[] | undefined {
+  const ran = outcomes.filter((o) => o.losses.length > 0);
+  return (ran.find((o) => o.peer.family === "torch") ?? ran[0])?.losses;
+}
+
+function entry(outcome: Outcome, reference: number[] | undefined): Entry {
+  const { firstStepMs, first20Ms, peakMb, compileMs } = outcome;
+  const lossDifference = difference(outcome.losses, reference);
+  const lossSteps = Math.min(outcome.losses.length, reference?.length ?? 0);
+  const details = { firstStepMs, first20Ms, peakMb, compileMs, lossDifference, lossSteps };
+  if (outcome.timing) return { ...outcome.timing, threads: outcome.peer.threads, ...details };
+  return { why: outcome.why ?? "it was not measured.", ...details };
+}
+
+/** Largest relative difference over the steps both took; a NaN on one side is infinite. */
+export function difference(losses: number[], reference: number[] | undefined): number | undefined {
+  if (!reference || losses.length === 0) return undefined;
+  const steps = Math.min(losses.length, reference.length);
+  let worst = 0;
+  for (let i = 0; i < steps; i++) {
+    const gap = Math.abs(losses[i]! - reference[i]!) / Math.max(Math.abs(reference[i]!), 1e-9);
+    worst = Math.max(worst, Number.isNaN(gap) ? Number.POSITIVE_INFINITY : gap);
+  }
+  return worst;
+}
+
+function agree(work: string, outcomes: Outcome[], reference: number[] | undefined): boolean | null {
+  const ran = outcomes.filter((o) => o.losses.length > 0);
+  if (ran.length < 2) return null;
+  const limit = TOLERANCE[workloads[work]!.kind];
+  return ran.every((o) => difference(o.losses, reference)! <= limit);
+}
+
+/** What the results were measured on; no name of the machine, no path. */
+export function machineOf(outcomes: Outcome[], speeds: number[]): Machine {
+  const versions: Record<string, string> = {};
+  for (const { peer, hello } of outcomes) {
+    if (hello) {
+      const note = hello.note ? ` (${hello.note})` : "";
+      versions[peer.name] = `${hello.name} ${hello.version}${note}`;
+    }
+  }
+  return {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: cpus().length,
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    platform: `${process.platform} ${process.arch}`,
+    node: process.versions.node,
+    date: new Date().toISOString().slice(0, 10),
+    calibration: {
+      median: speeds.length ? median(speeds) : 0,
+      min: speeds.length ? Math.min(...speeds) : 0,
+      max: speeds.length ? Math.max(...speeds) : 0,
+    },
+    versions,
+  };
+}
