@@ -1,0 +1,209 @@
+// Grouping: which nodes become data, and which of them one kernel computes. A group is a list of
+// nodes over one iteration space; everything else is recomputed inside whoever loads it.
+// Not here: loops and addresses (loops.ts, contraction.ts).
+
+import type { Graph } from "../ir/graph.ts";
+import { isOp, type Node, type Shape, sizeOf, topological } from "../ir/node.ts";
+import { isElementwise, isMovement } from "../ir/op.ts";
+
+export interface Group {
+  kind: "loop" | "contract" | "scatter";
+  /** Nodes that exist when the group has run, sources first. For a contraction: the end of its
+   *  epilogue. */
+  items: Node[];
+  /** Extents of the loops, one a logical axis. */
+  space: number[];
+  /** Axes that reductions of the group run over. */
+  inner: boolean[];
+  /** The contraction, for kind "contract". */
+  contract?: Node<"contract">;
+}
+
+export interface Grouping {
+  readonly groups: Group[];
+  readonly realized: Set<Node>;
+  readonly users: ReadonlyMap<Node, readonly Node[]>;
+}
+
+/** What lowering found out the hard way, carried from one try to the next. */
+export interface Hints {
+  readonly realize: Set<Node>;
+  readonly canonical: Set<Node>;
+  readonly noEpilogue: Set<Node>;
+}
+
+const cheapLimit = 6;
+const depthLimit = 64;
+
+/** Ops whose value costs more than a few arithmetic instructions. */
+const weights: Record<string, number> = {
+  exp: 6, expm1: 8, log: 8, log1p: 9, sin: 6, cos: 6, atan: 8, tanh: 6, sigmoid: 7, erf: 7, pow: 20,
+  div: 3, sqrt: 3, rsqrt: 4, reciprocal: 3, mod: 4,
+}; // biome-ignore format: a table
+
+function weightOf(node: Node): number {
+  if (node.op === "random") return 40;
+  if (node.op === "gather") return 4;
+  if (isOp(node, "unary") || isOp(node, "binary")) return weights[node.attrs.fn] ?? 1;
+  return isElementwise(node.op) ? 1 : 0;
+}
+
+export function usersOf(order: readonly Node[]): Map<Node, Node[]> {
+  const users = new Map<Node, Node[]>();
+  for (const node of order) {
+    for (const s of new Set(node.src)) {
+      const list = users.get(s);
+      if (list) list.push(node);
+      else users.set(s, [node]);
+    }
+  }
+  return users;
+}
+
+/** The node whose data a contraction reads through strides alone. */
+export function strideBase(node: Node): Node {
+  let base = node;
+  while (isMovement(base.op) && base.op !== "pad") base = base.src[0];
+  return base;
+}
+
+/** Decides what becomes data. */
+function chooseRealized(
+  graph: Graph,
+  order: readonly Node[],
+  users: ReadonlyMap<Node, readonly Node[]>,
+  epilogues: ReadonlyMap<Node, Node>,
+  hints: Hints,
+): Set<Node> {
+  const realized = new Set<Node>(hints.realize);
+  for (const o of graph.outputs) if (o.op !== "buffer") realized.add(o);
+  const cost = new Map<Node, number>();
+  const depth = new Map<Node, number>();
+  const inEpilogue = new Set(epilogues.values());
+  for (const node of order) {
+    if (node.op === "contract") {
+      realized.add(epilogues.get(node) as Node);
+      for (const s of node.src) realized.add(strideBase(s));
+    } else if (node.op === "reduce" || node.op === "scatterAdd") {
+      realized.add(node);
+      if (node.op === "scatterAdd") realized.add(node.src[0]);
+    } else if (node.op === "gather") realized.add(strideBase(node.src[0]));
+    let c = weightOf(node);
+    let d = 1;
+    for (const s of node.src) {
+      if (realized.has(s) || s.op === "buffer") c += 0.5;
+      else {
+        c += cost.get(s) ?? 0;
+        d = Math.max(d, (depth.get(s) ?? 0) + 1);
+      }
+    }
+    cost.set(node, c);
+    depth.set(node, d);
+    if (realized.has(node) || inEpilogue.has(node)) continue;
+    if (isSource(node) || epilogues.has(node)) continue;
+    if (d > depthLimit || tooDear(node, c, users.get(node) ?? [])) realized.add(node);
+  }
+  for (const node of realized) if (isSource(node)) realized.delete(node);
+  return realized;
+}
+
+function isSource(node: Node): boolean {
+  return ["buffer", "const", "scalar", "iota"].includes(node.op);
+}
+
+/** Whether recomputing `node` in each user costs more than writing and reading it once. */
+function tooDear(node: Node, cost: number, users: readonly Node[]): boolean {
+  if (!isElementwise(node.op) && node.op !== "random" && node.op !== "gather") return false;
+  if (cost < 1) return false;
+  const grows = users.some(
+    (u) => (u.op === "expand" || u.op === "window") && sizeOf(u.shape) >= 4 * sizeOf(node.shape),
+  );
+  if (grows && cost >= 1.5) return true;
+  return users.length > 1 && cost > cheapLimit;
+}
+
+/** From each contraction to the elementwise node that ends its epilogue (itself, if none). */
+function findEpilogues(
+  graph: Graph,
+  order: readonly Node[],
+  users: ReadonlyMap<Node, readonly Node[]>,
+  hints: Hints,
+): Map<Node, Node> {
+  const outputs = new Set(graph.outputs);
+  const claimed = new Set<Node>();
+  const ends = new Map<Node, Node>();
+  for (const node of [...order].reverse()) {
+    if (node.op !== "contract") continue;
+    let end: Node = node;
+    while (!hints.noEpilogue.has(node) && !outputs.has(end) && !hints.realize.has(end)) {
+      const next = users.get(end);
+      if (next?.length !== 1) break;
+      const user = next[0];
+      const fits =
+        (isElementwise(user.op) || false) &&
+        user.op !== "compare" &&
+        user.dtype === node.dtype &&
+        user.src.every((s) => s.shape.length === node.shape.length) &&
+        sizeOf(user.shape) === sizeOf(node.shape);
+      if (!fits || claimed.has(user)) break;
+      claimed.add(user);
+      end = user;
+    }
+    ends.set(node, end);
+  }
+  return ends;
+}
+
+/** Nodes that exist as data and that computing `node` reads. */
+export function dataSources(node: Node, realized: ReadonlySet<Node>): Node[] {
+  const found: Node[] = [];
+  const seen = new Set<Node>();
+  const stack = [...node.src];
+  while (stack.length > 0) {
+    const n = stack.pop() as Node;
+    if (seen.has(n)) continue;
+    seen.add(n);
+    if (realized.has(n) || n.op === "buffer") found.push(n);
+    else stack.push(...n.src);
+  }
+  return found;
+}
+
+function groupOf(node: Node, contracts: ReadonlyMap<Node, Node<"contract">>): Group {
+  const contract = contracts.get(node);
+  if (contract) {
+    const space = [...node.shape];
+    return { kind: "contract", items: [node], space, inner: space.map(() => false), contract };
+  }
+  if (node.op === "scatterAdd") {
+    const space = [...node.src[2].shape];
+    return { kind: "scatter", items: [node], space, inner: space.map(() => false) };
+  }
+  const shape: Shape = node.op === "reduce" ? node.src[0].shape : node.shape;
+  const axes = isOp(node, "reduce") ? node.attrs.axes : [];
+  return {
+    kind: "loop",
+    items: [node],
+    space: [...shape],
+    inner: shape.map((_, i) => axes.includes(i)),
+  };
+}
+
+/** Groups in an order in which they could run, one a realised node. */
+export function makeGroups(graph: Graph, hints: Hints): Grouping {
+  const order = topological(graph.outputs);
+  const users = usersOf(order);
+  const ends = findEpilogues(graph, order, users, hints);
+  const realized = chooseRealized(graph, order, users, ends, hints);
+  const contracts = new Map<Node, Node<"contract">>();
+  for (const [c, end] of ends) {
+    // Something inside the epilogue may have become data on its own: then the epilogue ends there.
+    let stop = c;
+    while (stop !== end && !realized.has(stop)) stop = (users.get(stop) as Node[])[0];
+    contracts.set(stop, c as Node<"contract">);
+    realized.add(stop);
+  }
+  const groups: Group[] = [];
+  for (const node of order) if (realized.has(node)) groups.push(groupOf(node, contracts));
+  return { groups, realized, users };
+}
