@@ -1,7 +1,7 @@
 // Files that are there wholly or not at all, whatever kills the process: written beside their place,
 // flushed to the disk, renamed over it, and the rename flushed too. Node, Deno and Bun; not for pages.
-import { type FileHandle, open, rename, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import type { FileHandle } from "node:fs/promises";
+import { node } from "./node.ts";
 
 let counter = 0;
 
@@ -11,20 +11,23 @@ let counter = 0;
  * the old file, when the disk is full or the folder is missing.
  */
 export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
-  const temporary = join(dirname(path), temporaryName(basename(path)));
+  const { fs, path: paths } = await node();
+  const folder = paths.dirname(path);
+  const temporary = paths.join(folder, temporaryName(paths.basename(path)));
   try {
     await writeFileDurable(temporary, content);
-    await rename(temporary, path);
+    await fs.rename(temporary, path);
   } catch (error) {
-    await unlink(temporary).catch(() => {});
+    await fs.unlink(temporary).catch(() => {});
     throw error;
   }
-  await syncFolder(dirname(path));
+  await syncFolder(folder);
 }
 
 /** Writes a new file and flushes it to the disk. Rejects when it is there already. */
 export async function writeFileDurable(path: string, content: Uint8Array | string): Promise<void> {
-  const file = await open(path, "wx");
+  const { fs } = await node();
+  const file = await fs.open(path, "wx");
   try {
     await file.writeFile(content);
     await file.sync();
@@ -35,9 +38,10 @@ export async function writeFileDurable(path: string, content: Uint8Array | strin
 
 /** Flushes the names in a folder to the disk; a system that cannot (Windows) is left alone. */
 export async function syncFolder(path: string): Promise<void> {
+  const { fs } = await node();
   let folder: FileHandle | undefined;
   try {
-    folder = await open(path, "r");
+    folder = await fs.open(path, "r");
     await folder.sync();
   } catch (error) {
     if (!isUnsupported(error)) throw error;

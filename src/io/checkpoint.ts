@@ -4,10 +4,6 @@
 // A checkpoint is built beside its place, flushed, and renamed into it, so that a folder of that name is
 // whole from its first moment; older ones go only when `latest` names the new one. A reader proves the
 // manifest and falls back to the next older. What the files mean is up to the caller.
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { ArgumentError, LoadError } from "../util/errors.ts";
 import {
   isAbandoned,
@@ -16,6 +12,8 @@ import {
   writeFileAtomic,
   writeFileDurable,
 } from "./atomic.ts";
+import { sha256 } from "./hash.ts";
+import { node } from "./node.ts";
 
 const MANIFEST = "manifest.json";
 const LATEST = "latest";
@@ -31,7 +29,7 @@ export interface Checkpoint {
 }
 
 /** The files of a checkpoint, by name. */
-export type CheckpointFiles = Iterable<readonly [string, Uint8Array | string]>;
+export type CheckpointFiles = Iterable<readonly [string, Uint8Array<ArrayBuffer> | string]>;
 
 /**
  * Writes a checkpoint into the folder `root` (made if missing) and returns the path of its own folder.
@@ -47,21 +45,22 @@ export async function writeCheckpoint(
   { keep = 3 }: { keep?: number } = {},
 ): Promise<string> {
   const content = checkedFiles(step, files, keep);
-  await mkdir(root, { recursive: true });
+  const { fs } = await node();
+  await fs.mkdir(root, { recursive: true });
   await sweep(root);
-  const temporary = join(root, temporaryName(`${PREFIX}${step}`));
+  const temporary = `${root}/${temporaryName(`${PREFIX}${step}`)}`;
   let name: string;
   try {
     await fill(temporary, step, content);
     name = await moveIntoPlace(temporary, root, step);
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
+    await fs.rm(temporary, { recursive: true, force: true });
     throw error;
   }
   await syncFolder(root);
-  await writeFileAtomic(join(root, LATEST), `${name}\n`);
+  await writeFileAtomic(`${root}/${LATEST}`, `${name}\n`);
   await removeOlder(root, name, keep);
-  return join(root, name);
+  return `${root}/${name}`;
 }
 
 /**
@@ -72,12 +71,13 @@ export async function findCheckpoint(
   root: string,
   { verify = true }: { verify?: boolean } = {},
 ): Promise<Checkpoint | undefined> {
-  const latest = await readFile(join(root, LATEST), "utf8").catch(() => "");
+  const { fs } = await node();
+  const latest = await fs.readFile(`${root}/${LATEST}`, "utf8").catch(() => "");
   const names = (await checkpointNames(root)).reverse();
   const first = names.filter((name) => name === latest.trim());
   for (const name of [...first, ...names.filter((other) => other !== latest.trim())]) {
     try {
-      return await openCheckpoint(join(root, name), { verify });
+      return await openCheckpoint(`${root}/${name}`, { verify });
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
     }
@@ -90,8 +90,9 @@ export async function openCheckpoint(
   folder: string,
   { verify = true }: { verify?: boolean } = {},
 ): Promise<Checkpoint> {
-  const path = join(folder, MANIFEST);
-  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+  const { fs } = await node();
+  const path = `${folder}/${MANIFEST}`;
+  const text = await fs.readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
     throw new LoadError(folder, `is no complete checkpoint: no ${MANIFEST}`, { cause });
   });
   const checkpoint = parseManifest(text, folder, path);
@@ -104,17 +105,19 @@ export async function readCheckpointFile(
   checkpoint: Checkpoint,
   name: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const path = join(checkpoint.folder, name);
+  const { fs } = await node();
+  const path = `${checkpoint.folder}/${name}`;
   const facts = checkpoint.files.get(name);
   if (facts === undefined) throw new LoadError(path, "is not a file of the checkpoint");
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+  const bytes = await fs.readFile(path).catch((cause: NodeJS.ErrnoException) => {
     throw new LoadError(path, `cannot be read: ${cause.code ?? cause.message}`, { cause });
   });
-  if (sha256(bytes) !== facts.sha256) throw new LoadError(path, "does not match its checksum");
-  return new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
+  if ((await sha256(bytes)) !== facts.sha256)
+    throw new LoadError(path, "does not match its checksum");
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-type Content = Map<string, Uint8Array | string>;
+type Content = Map<string, Uint8Array<ArrayBuffer> | string>;
 
 function checkedFiles(step: number, files: CheckpointFiles, keep: number): Content {
   if (!Number.isSafeInteger(step) || step < 0) {
@@ -132,54 +135,59 @@ function checkedFiles(step: number, files: CheckpointFiles, keep: number): Conte
 }
 
 async function fill(folder: string, step: number, content: Content): Promise<void> {
-  await mkdir(folder);
+  const { fs } = await node();
+  await fs.mkdir(folder);
   const files: Record<string, { bytes: number; sha256: string }> = {};
   for (const [name, data] of content) {
     const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-    await writeFileDurable(join(folder, name), bytes);
-    files[name] = { bytes: bytes.length, sha256: sha256(bytes) };
+    await writeFileDurable(`${folder}/${name}`, bytes);
+    files[name] = { bytes: bytes.length, sha256: await sha256(bytes) };
   }
   const manifest = JSON.stringify({ format: 1, step, files }, null, 2);
-  await writeFileDurable(join(folder, MANIFEST), `${manifest}\n`);
+  await writeFileDurable(`${folder}/${MANIFEST}`, `${manifest}\n`);
   await syncFolder(folder);
 }
 
 // A step that was saved before keeps its folder until the new one counts: the new one is `-1`, `-2`, …
 async function moveIntoPlace(temporary: string, root: string, step: number): Promise<string> {
+  const { fs } = await node();
   for (let revision = 0; ; revision++) {
     const name = revision === 0 ? `${PREFIX}${step}` : `${PREFIX}${step}-${revision}`;
-    if (await exists(join(root, name))) continue;
-    await rename(temporary, join(root, name));
+    if (await exists(`${root}/${name}`)) continue;
+    await fs.rename(temporary, `${root}/${name}`);
     return name;
   }
 }
 
 // Hidden first, so that a kill in the middle of a removal leaves nothing that looks like a checkpoint.
 async function removeOlder(root: string, current: string, keep: number): Promise<void> {
+  const { fs } = await node();
   const names = (await checkpointNames(root)).reverse();
   const at = names.indexOf(current);
   // After a run was taken back to an earlier step, what lies ahead of it is the oldest.
   const byAge = [...names.slice(at), ...names.slice(0, at)];
   for (const name of byAge.slice(keep)) {
-    const hidden = join(root, temporaryName(name));
-    await rename(join(root, name), hidden);
-    await rm(hidden, { recursive: true, force: true });
+    const hidden = `${root}/${temporaryName(name)}`;
+    await fs.rename(`${root}/${name}`, hidden);
+    await fs.rm(hidden, { recursive: true, force: true });
   }
 }
 
 /** Removes what a killed process left unfinished. */
 async function sweep(root: string): Promise<void> {
-  for (const name of await readdir(root)) {
+  const { fs } = await node();
+  for (const name of await fs.readdir(root)) {
     if (isAbandoned(name, PREFIX) || isAbandoned(name, LATEST)) {
-      await rm(join(root, name), { recursive: true, force: true });
+      await fs.rm(`${root}/${name}`, { recursive: true, force: true });
     }
   }
 }
 
 /** The names of checkpoint folders, oldest step first. */
 async function checkpointNames(root: string): Promise<string[]> {
+  const { fs } = await node();
   const found: { name: string; step: number; revision: number }[] = [];
-  for (const name of await readdir(root).catch(() => [])) {
+  for (const name of await fs.readdir(root).catch(() => [])) {
     const match = /^checkpoint-([0-9]+)(?:-([0-9]+))?$/.exec(name);
     if (match) found.push({ name, step: Number(match[1]), revision: Number(match[2] ?? 0) });
   }
@@ -205,28 +213,23 @@ function parseManifest(text: string, folder: string, path: string): Checkpoint {
 }
 
 async function proveFile(checkpoint: Checkpoint, name: string, verify: boolean): Promise<void> {
-  const path = join(checkpoint.folder, name);
-  const facts = checkpoint.files.get(name) as { bytes: number; sha256: string };
-  const size = await stat(path).then(
+  const { fs } = await node();
+  const path = `${checkpoint.folder}/${name}`;
+  const size = await fs.stat(path).then(
     (found) => found.size,
     () => undefined,
   );
   if (size === undefined) throw new LoadError(path, "is missing from its checkpoint");
-  if (size !== facts.bytes) {
-    throw new LoadError(path, `has ${size} bytes where its checkpoint had ${facts.bytes}`);
+  const expected = checkpoint.files.get(name)?.bytes;
+  if (size !== expected) {
+    throw new LoadError(path, `has ${size} bytes where its checkpoint had ${expected}`);
   }
-  if (!verify) return;
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk);
-  if (hash.digest("hex") !== facts.sha256) throw new LoadError(path, "does not match its checksum");
+  if (verify) await readCheckpointFile(checkpoint, name);
 }
 
-function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
+async function exists(path: string): Promise<boolean> {
+  const { fs } = await node();
+  return fs.stat(path).then(
     () => true,
     () => false,
   );

@@ -1,9 +1,10 @@
 // Safetensors files on disk: the header is read and proved first, then tensors by their range of bytes,
 // so that one tensor of a large file costs one tensor of memory. Node, Deno and Bun; a page fetches the
 // bytes and uses safetensors.ts.
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { ArgumentError, LoadError } from "../util/errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
+import { node } from "./node.ts";
 import {
   decodeTensor,
   type ReadOptions,
@@ -61,7 +62,8 @@ export class SafetensorsFile {
 
   /** Opens a file and reads its header. Throws LoadError. */
   static async open(path: string): Promise<SafetensorsFile> {
-    const handle = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
+    const { fs } = await node();
+    const handle = await fs.open(path, "r").catch((cause: NodeJS.ErrnoException) => {
       throw new LoadError(path, `cannot be opened: ${cause.code ?? cause.message}`, { cause });
     });
     try {

@@ -67,7 +67,9 @@ export function parseSafetensors(
   const layout = parseLayout(bytes, bytes.length, file);
   const tensors = new Map<string, SafetensorsEntry>();
   for (const info of layout.infos.values()) {
-    tensors.set(info.name, decodeTensor(info, bytes.slice(info.begin, info.end), file, options));
+    // A copy by constructor: slice() of Node's Buffer would be a view.
+    const own = new Uint8Array(bytes.subarray(info.begin, info.end));
+    tensors.set(info.name, decodeTensor(info, own, file, options));
   }
   return { tensors, metadata: layout.metadata };
 }

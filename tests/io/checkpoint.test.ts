@@ -156,6 +156,7 @@ function runAndKill(first: number, keep: number, ms: number): Promise<number> {
     errors += chunk.toString();
   });
   return new Promise((resolve, reject) => {
+    child.on("error", reject);
     child.on("exit", (_, signal) => {
       if (signal === "SIGKILL") resolve(told);
       else reject(new Error(`the writer ended by itself: ${errors}`));

@@ -87,6 +87,8 @@ describe("round trip", () => {
     const { tensors } = parseSafetensors(shifted);
     shifted.fill(0);
     expect(tensors.get("a")?.data[2]).toBe(3.5);
+    const fromBuffer = parseSafetensors(Buffer.from(bytes)).tensors;
+    expect(fromBuffer).toEqual(parseSafetensors(bytes).tensors);
   });
 
   it("writes an empty file that it can read", () => {

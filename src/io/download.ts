@@ -1,0 +1,94 @@
+// Downloads that are checked before anybody sees them: SHA-256 first, then kept in a cache folder under
+// that hash, written atomically. In a page there is no cache but the browser's.
+import { LoadError } from "../util/errors.ts";
+import { writeFileAtomic } from "./atomic.ts";
+import { sha256 } from "./hash.ts";
+import { hasFiles, node } from "./node.ts";
+
+export interface DownloadOptions {
+  /** SHA-256 of the file, in hex. */
+  checksum: string;
+  /** The cache folder; ANNEAL_CACHE or ~/.cache/anneal without it. */
+  cache?: string | undefined;
+  /** More bytes than this are refused; 1 GiB without it. */
+  limit?: number;
+}
+
+/** Where downloads are kept: the environment's ANNEAL_CACHE, or ~/.cache/anneal. */
+export async function cacheFolder(): Promise<string> {
+  const { os, path } = await node();
+  return process.env.ANNEAL_CACHE || path.join(os.homedir(), ".cache", "anneal");
+}
+
+/**
+ * The content of `url`, from the cache where it is there and whole. Throws LoadError for an answer other
+ * than 200, a broken transfer, or a wrong checksum; nothing of such a file is kept.
+ */
+export async function download(
+  url: string,
+  { checksum, cache, limit = 2 ** 30 }: DownloadOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const wanted = checksum.toLowerCase();
+  const kept = hasFiles() ? await cachePath(url, wanted, cache) : undefined;
+  if (kept !== undefined) {
+    const bytes = await readIfThere(kept);
+    if (bytes !== undefined && (await sha256(bytes)) === wanted) return bytes;
+  }
+  const bytes = await transfer(url, limit);
+  const found = await sha256(bytes);
+  if (found !== wanted) {
+    throw new LoadError(url, `has another checksum: ${bytes.length} bytes with SHA-256 ${found}`, {
+      lines: [`expected ${wanted}`],
+    });
+  }
+  if (kept !== undefined) {
+    const { fs, path } = await node();
+    await fs.mkdir(path.dirname(kept), { recursive: true });
+    await writeFileAtomic(kept, bytes);
+  }
+  return bytes;
+}
+
+async function cachePath(url: string, hash: string, cache: string | undefined): Promise<string> {
+  const { path } = await node();
+  const last = new URL(url).pathname.split("/").at(-1) ?? "";
+  const name = `${hash.slice(0, 16)}-${last.replace(/[^A-Za-z0-9_.-]/g, "_")}`;
+  return path.join(cache ?? (await cacheFolder()), name);
+}
+
+async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const { fs } = await node();
+  return fs.readFile(path).then(
+    (bytes) => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length),
+    () => undefined,
+  );
+}
+
+async function transfer(url: string, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await fetch(url).catch((cause: Error) => {
+    const why = cause.cause instanceof Error ? cause.cause.message : cause.message;
+    throw new LoadError(url, `cannot be fetched: ${why}`, { cause });
+  });
+  if (response.status !== 200) {
+    await response.body?.cancel().catch(() => {});
+    const answer = `${response.status} ${response.statusText}`.trim();
+    throw new LoadError(url, `cannot be fetched: the server says ${answer}`);
+  }
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let total = 0;
+  const reader = response.body?.getReader();
+  while (reader !== undefined) {
+    const { done, value } = await reader.read().catch((cause: Error) => {
+      const announced = response.headers.get("content-length") ?? "?";
+      const what = `broke off after ${total} of ${announced} bytes`;
+      throw new LoadError(url, `${what} (byte ${total})`, { cause, byte: total });
+    });
+    if (done) break;
+    chunks.push(value);
+    total += value.length;
+    if (total <= limit) continue;
+    await reader.cancel().catch(() => {});
+    throw new LoadError(url, `is larger than ${limit} bytes`);
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}
