@@ -3,21 +3,7 @@
 
 import { binary, unary, where } from "../ir/build.ts";
 import type { Node } from "../ir/node.ts";
-import {
-  add,
-  div,
-  drop,
-  eq,
-  type FnOf,
-  keep,
-  le,
-  like,
-  lt,
-  mul,
-  neg,
-  scale,
-  sub,
-} from "./terms.ts";
+import { add, div, drop, eq, type FnOf, le, like, lt, mul, neg, scale, sub } from "./terms.ts";
 
 type UnaryRule = (g: Node, x: Node, y: Node) => Node | null;
 type BinaryRule = (g: Node, a: Node, b: Node, y: Node) => readonly [Node | null, Node | null];
