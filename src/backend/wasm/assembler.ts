@@ -153,11 +153,13 @@ export class FuncBuilder implements FuncRef {
   readonly params: readonly ValType[];
   readonly results: readonly ValType[];
   readonly name: string;
-  readonly code = new ByteWriter(1024);
-  /** Places in `code` of calls to functions of the module, whose numbers are known at the end. */
-  readonly calls: { at: number; target: FuncRef }[] = [];
+  private code = new ByteWriter(1024);
+  private readonly start = new ByteWriter(256);
+  /** Calls to functions of the module, whose numbers are known at the end. */
+  private readonly calls: { code: ByteWriter; at: number; target: FuncRef }[] = [];
   /** The instructions as text, one a line, where the module records them; else null. */
-  readonly log: string[] | null;
+  private log: string[] | null;
+  private readonly startLog: string[] = [];
   private readonly module: ModuleBuilder;
   private readonly localTypes: ValType[] = [];
   private depth = 0;
@@ -184,6 +186,19 @@ export class FuncBuilder implements FuncRef {
 
   localType(index: number): ValType {
     return this.params[index] ?? this.localTypes[index - this.params.length]!;
+  }
+
+  /** Writes instructions that run before all others (but after earlier ones of `atStart`): constants
+   *  and addresses that the body turns out to need. */
+  atStart(write: () => void): void {
+    const { code, log, depth } = this;
+    this.code = this.start;
+    if (log !== null) this.log = this.startLog;
+    this.depth = 0;
+    write();
+    this.code = code;
+    this.log = log;
+    this.depth = depth;
   }
 
   private note(text: string): void {
@@ -352,7 +367,7 @@ export class FuncBuilder implements FuncRef {
     if (target.imported) {
       this.code.u32(target.position);
     } else {
-      this.calls.push({ at: this.code.length, target });
+      this.calls.push({ code: this.code, at: this.code.length, target });
       this.code.u32Padded(0);
     }
   }
@@ -393,7 +408,8 @@ export class FuncBuilder implements FuncRef {
     const params = this.params.map((t, i) => `${i}:${t}`).join(" ");
     const locals = this.localTypes.map((t, i) => `${i + this.params.length}:${t}`).join(" ");
     const head = `(func $${this.name} (param ${params}) (result ${this.results.join(" ")})`;
-    return [head, `  (local ${locals})`, ...(this.log ?? ["  ; not recorded"]), ")"].join("\n");
+    const body = this.log === null ? ["  ; not recorded"] : [...this.startLog, ...this.log];
+    return [head, `  (local ${locals})`, ...body, ")"].join("\n");
   }
 
   /** Writes the body as the code section wants it. `base` is the number of imports. */
@@ -410,9 +426,10 @@ export class FuncBuilder implements FuncRef {
       head.u32(count);
       head.u8(valTypes[type]);
     }
-    for (const { at, target } of this.calls) this.code.patchU32(at, base + target.position);
-    out.u32(head.length + this.code.length + 1);
+    for (const { code, at, target } of this.calls) code.patchU32(at, base + target.position);
+    out.u32(head.length + this.start.length + this.code.length + 1);
     out.append(head.taken());
+    out.append(this.start.taken());
     out.append(this.code.taken());
     out.u8(0x0b);
   }
