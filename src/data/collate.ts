@@ -1,6 +1,7 @@
-// From samples to a batch: equal fields of all samples are stacked along a new first axis. Arrays and
-// objects are walked, typed arrays are stacked, numbers become float32 and booleans uint8; a label that
-// must be int32 comes as an Int32Array or from a ColumnDataset, since a JS number does not tell.
+// From samples to a batch: equal fields of all samples are stacked along a new first axis. Arrays
+// and objects are walked, typed arrays are stacked, numbers become float32 and booleans uint8; a
+// label that must be int32 comes as an Int32Array or from a ColumnDataset, since a JS number does
+// not tell.
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 
 /** The typed arrays that a batch can hold. */
@@ -122,7 +123,8 @@ function stackArrays(samples: readonly unknown[], path: string): NdArray {
       throw new ArgumentError("collate", `sample${path} is ${a} in one sample and ${b} in another`);
     }
     if (String(array.shape) !== String(first.shape)) {
-      const what = `sample${path} is [${first.shape}] in one sample and [${array.shape}] in another`;
+      const [a, b] = [`[${first.shape}]`, `[${array.shape}]`];
+      const what = `sample${path} is ${a} in one sample and ${b} in another`;
       throw new ShapeError("collate", what, { hint: "pad or crop them, or pass { collate }" });
     }
     data.set(array.data, i * size);

@@ -1,6 +1,6 @@
-// What a dataset is, and the ways to cut and order one: subsets, random splits, samplers. Everything
-// random follows from a seed and an epoch alone, so that an order never has to be saved, only named.
-// Batches are made in loader.ts; nothing here knows tensors.
+// What a dataset is, and the ways to cut and order one: subsets, random splits, samplers.
+// Everything random follows from a seed and an epoch alone, so that an order never has to be saved,
+// only named. Batches are made in loader.ts; nothing here knows tensors.
 import { ArgumentError } from "../util/errors.ts";
 import { Rng } from "../util/rng.ts";
 import type { NdArray } from "./collate.ts";
@@ -135,8 +135,8 @@ export class MapDataset<T, U> implements Dataset<U> {
 }
 
 /**
- * Cuts a dataset into random parts without overlap. Parts are counts that sum to the dataset's length,
- * or fractions that sum to 1; what rounding leaves over goes to the first parts, one each.
+ * Cuts a dataset into random parts without overlap. Parts are counts that sum to the dataset's
+ * length, or fractions that sum to 1; what rounding leaves over goes to the first parts, one each.
  *
  * @example
  * const [train, validation] = randomSplit(dataset, [0.9, 0.1], { seed: 1 });
@@ -177,7 +177,10 @@ function partLengths(total: number, parts: readonly number[]): number[] {
   return lengths;
 }
 
-/** The order of samples in an epoch: a pure function of the epoch's number, so that resuming needs no more. */
+/**
+ * The order of samples in an epoch: a pure function of the epoch's number, so that resuming needs
+ * no more.
+ */
 export interface Sampler {
   readonly length: number;
   indices(epoch: number): Uint32Array;

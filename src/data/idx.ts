@@ -1,6 +1,6 @@
-// The IDX format of the MNIST files: two zero bytes, a type, a rank, the sizes as big-endian uint32, then
-// the values, big-endian too. Gzipped files are unpacked by the platform, never further than the header
-// allows. It knows nothing of digits: see mnist.ts.
+// The IDX format of the MNIST files: two zero bytes, a type, a rank, the sizes as big-endian
+// uint32, then the values, big-endian too. Gzipped files are unpacked by the platform, never
+// further than the header allows. It knows nothing of digits: see mnist.ts.
 import { LoadError } from "../util/errors.ts";
 
 /** The arrays that an IDX file can hold. */
@@ -31,8 +31,8 @@ const TYPES: Record<number, { dtype: IdxDtype; size: number }> = {
 };
 
 /**
- * Reads an IDX file from memory. One-byte data is a view of `bytes`, wider data a copy. Throws LoadError
- * that names file and byte, before anything is allocated.
+ * Reads an IDX file from memory. One-byte data is a view of `bytes`, wider data a copy. Throws
+ * LoadError that names file and byte, before anything is allocated.
  *
  * @example
  * const { shape, data } = parseIdx(bytes, "t10k-labels-idx1-ubyte"); // shape [10000]

@@ -1,11 +1,13 @@
-// An image as plain numbers, and the few ways to read one that all transforms share: strides for both
-// layouts, cropping, resampling. Nothing here is random; that is transforms.ts.
+// An image as plain numbers, and the few ways to read one that all transforms share: strides for
+// both layouts, cropping, resampling. Nothing here is random; that is transforms.ts.
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 
 /** Channels last, as files and canvases hold pixels, or first, as PyTorch does. */
 export type Layout = "hwc" | "chw";
 
-/** Pixels of 0 to 255 as uint8, or of any range as float32; the shape has 3 sizes, as `layout` says. */
+/**
+ * Pixels of 0 to 255 as uint8, or of any range as float32; the shape has 3 sizes, as `layout` says.
+ */
 export interface ImageArray {
   readonly data: Uint8Array | Float32Array;
   readonly shape: readonly [number, number, number];

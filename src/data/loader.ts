@@ -1,6 +1,6 @@
-// The DataLoader: an async iterable of batches, in an order that follows from seed and epoch, prepared
-// ahead while the model works, and resumable in the middle of an epoch. What a batch is made of is
-// collate.ts's affair; `toTensor` turns its arrays into whatever the model takes.
+// The DataLoader: an async iterable of batches, in an order that follows from seed and epoch,
+// prepared ahead while the model works, and resumable in the middle of an epoch. What a batch is
+// made of is collate.ts's affair; `toTensor` turns its arrays into whatever the model takes.
 import { ArgumentError, StateError } from "../util/errors.ts";
 import { Rng } from "../util/rng.ts";
 import { type Collated, collate, mapBatch, type NdArray } from "./collate.ts";
@@ -40,8 +40,9 @@ export interface LoaderState {
 }
 
 /**
- * Batches of a dataset, epoch after epoch: each `for await` is one epoch. Leaving a loop early ends its
- * epoch for this loader; `state()` still names the place, and a loader that was given it goes on there.
+ * Batches of a dataset, epoch after epoch: each `for await` is one epoch. Leaving a loop early ends
+ * its epoch for this loader; `state()` still names the place, and a loader that was given it goes
+ * on there.
  *
  * @example
  * const loader = new DataLoader(dataset, { batchSize: 128, shuffle: true, seed: 1 });
@@ -99,8 +100,8 @@ export class DataLoader<T, B = Collated<Awaited<T>>> implements AsyncIterable<B>
   }
 
   /**
-   * Makes the next loop begin at `state`, with the same batches that would have come. At the end of an
-   * epoch that is a loop without batches. Throws StateError when this loader has another order.
+   * Makes the next loop begin at `state`, with the same batches that would have come. At the end of
+   * an epoch that is a loop without batches. Throws StateError when this loader has another order.
    */
   loadState(state: LoaderState): void {
     const own = this.state();
@@ -172,8 +173,9 @@ export class DataLoader<T, B = Collated<Awaited<T>>> implements AsyncIterable<B>
   }
 }
 
-// Batches in the making: up to `depth` are begun beyond the one that was taken, each in a turn of its own
-// of the event loop, so that synchronous work on a later batch does not hold up the one that is wanted.
+// Batches in the making: up to `depth` are begun beyond the one that was taken, each in a turn of
+// its own of the event loop, so that synchronous work on a later batch does not hold up the one
+// that is wanted.
 class Ahead<B> {
   private readonly make: (i: number) => Promise<B>;
   private readonly begun = new Map<number, Promise<B>>();

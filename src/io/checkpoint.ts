@@ -1,9 +1,10 @@
-// Checkpoints: folders of several files that belong together, consistent whatever kills the process.
+// Checkpoints: folders of several files that belong together, consistent whatever kills the
+// process.
 //   checkpoint-120/   the files and, written last, manifest.json with their sizes and SHA-256
 //   latest            the name of the newest, replaced atomically
-// A checkpoint is built beside its place, flushed, and renamed into it, so that a folder of that name is
-// whole from its first moment; older ones go only when `latest` names the new one. A reader proves the
-// manifest and falls back to the next older. What the files mean is up to the caller.
+// A checkpoint is built beside its place, flushed, and renamed into it, so that a folder of that
+// name is whole from its first moment; older ones go only when `latest` names the new one. A reader
+// proves the manifest and falls back to the next older. What the files mean is up to the caller.
 import { ArgumentError, LoadError } from "../util/errors.ts";
 import {
   isAbandoned,
@@ -32,8 +33,9 @@ export interface Checkpoint {
 export type CheckpointFiles = Iterable<readonly [string, Uint8Array<ArrayBuffer> | string]>;
 
 /**
- * Writes a checkpoint into the folder `root` (made if missing) and returns the path of its own folder.
- * Keeps the newest `keep` of them. Throws ArgumentError for names that are not plain file names.
+ * Writes a checkpoint into the folder `root` (made if missing) and returns the path of its own
+ * folder. Keeps the newest `keep` of them. Throws ArgumentError for names that are not plain file
+ * names.
  *
  * @example
  * await writeCheckpoint("runs/1", 120, [["model.safetensors", bytes], ["state.json", text]]);
@@ -65,7 +67,8 @@ export async function writeCheckpoint(
 
 /**
  * The newest complete checkpoint in `root`, or undefined where there is none: the one that `latest`
- * names if it is whole, else the whole one of the highest step. `verify: false` compares sizes only.
+ * names if it is whole, else the whole one of the highest step. `verify: false` compares sizes
+ * only.
  */
 export async function findCheckpoint(
   root: string,
@@ -148,7 +151,8 @@ async function fill(folder: string, step: number, content: Content): Promise<voi
   await syncFolder(folder);
 }
 
-// A step that was saved before keeps its folder until the new one counts: the new one is `-1`, `-2`, …
+// A step that was saved before keeps its folder until the new one counts: the new one is `-1`,
+// `-2`, …
 async function moveIntoPlace(temporary: string, root: string, step: number): Promise<string> {
   const { fs } = await node();
   for (let revision = 0; ; revision++) {
@@ -159,7 +163,8 @@ async function moveIntoPlace(temporary: string, root: string, step: number): Pro
   }
 }
 
-// Hidden first, so that a kill in the middle of a removal leaves nothing that looks like a checkpoint.
+// Hidden first, so that a kill in the middle of a removal leaves nothing that looks like a
+// checkpoint.
 async function removeOlder(root: string, current: string, keep: number): Promise<void> {
   const { fs } = await node();
   const names = (await checkpointNames(root)).reverse();

@@ -1,5 +1,5 @@
-// Downloads that are checked before anybody sees them: SHA-256 first, then kept in a cache folder under
-// that hash, written atomically. In a page there is no cache but the browser's.
+// Downloads that are checked before anybody sees them: SHA-256 first, then kept in a cache folder
+// under that hash, written atomically. In a page there is no cache but the browser's.
 import { LoadError } from "../util/errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { sha256 } from "./hash.ts";
@@ -21,8 +21,8 @@ export async function cacheFolder(): Promise<string> {
 }
 
 /**
- * The content of `url`, from the cache where it is there and whole. Throws LoadError for an answer other
- * than 200, a broken transfer, or a wrong checksum; nothing of such a file is kept.
+ * The content of `url`, from the cache where it is there and whole. Throws LoadError for an answer
+ * other than 200, a broken transfer, or a wrong checksum; nothing of such a file is kept.
  */
 export async function download(
   url: string,

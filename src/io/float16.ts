@@ -1,5 +1,5 @@
-// Half precision (IEEE binary16) and bfloat16 as storage: bits to float32 and back, round to nearest,
-// ties to even. Only for files; arithmetic in these types is the backends' affair.
+// Half precision (IEEE binary16) and bfloat16 as storage: bits to float32 and back, round to
+// nearest, ties to even. Only for files; arithmetic in these types is the backends' affair.
 
 const word = new DataView(new ArrayBuffer(4));
 

@@ -1,7 +1,9 @@
 // SHA-256 of bytes in memory, by the platform's own code on every runtime.
 import { DeviceError } from "../util/errors.ts";
 
-/** The SHA-256 of `bytes` in lower-case hex. Throws DeviceError in a page without a secure context. */
+/**
+ * The SHA-256 of `bytes` in lower-case hex. Throws DeviceError in a page without a secure context.
+ */
 export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   if (globalThis.crypto?.subtle === undefined) {
     const hint = "serve the page over https or from localhost";

@@ -1,7 +1,7 @@
-// A strict JSON reader over bytes for file headers. It differs from JSON.parse in what a hostile file
-// needs: every value knows its byte, a key given twice is an error, `__proto__` is an ordinary key
-// (objects are Maps), numbers stay text so that 2^53 + 1 is not rounded away, and depth is bounded.
-// It is not a general JSON library: use JSON.parse for files that we wrote ourselves.
+// A strict JSON reader over bytes for file headers. It differs from JSON.parse in what a hostile
+// file needs: every value knows its byte, a key given twice is an error, `__proto__` is an ordinary
+// key (objects are Maps), numbers stay text so that 2^53 + 1 is not rounded away, and depth is
+// bounded. It is not a general JSON library: use JSON.parse for files that we wrote ourselves.
 import { LoadError } from "../util/errors.ts";
 
 /** A JSON value with the byte of the file at which it starts. */
@@ -19,8 +19,8 @@ const NUMBER = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
- * Reads one JSON value that fills `bytes`, apart from white space around it. `base` is the position of
- * `bytes[0]` in `file`, so that errors name the byte of the file. Throws LoadError.
+ * Reads one JSON value that fills `bytes`, apart from white space around it. `base` is the position
+ * of `bytes[0]` in `file`, so that errors name the byte of the file. Throws LoadError.
  */
 export function readJson(bytes: Uint8Array, file: string, base = 0): JsonNode {
   const reader = new JsonReader(bytes, file, base);
@@ -116,7 +116,8 @@ class JsonReader {
     return this.text(start, escaped);
   }
 
-  // The string between the quotes at start and at - 1; JSON.parse decodes escapes of one string only.
+  // The string between the quotes at start and at - 1; JSON.parse decodes escapes of one string
+  // only.
   private text(start: number, escaped: boolean): string {
     try {
       const quoted = this.decoder.decode(this.bytes.subarray(start, this.at));

@@ -1,5 +1,6 @@
-// The runtime's own modules for files, loaded at first use, so that a page can bundle everything that
-// imports this and only calls that need a disk fail there. Node, Deno and Bun have all of them.
+// The runtime's own modules for files, loaded at first use, so that a page can bundle everything
+// that imports this and only calls that need a disk fail there. Node, Deno and Bun have all of
+// them.
 import { DeviceError } from "../util/errors.ts";
 
 export interface NodeModules {

@@ -1,6 +1,6 @@
-// Safetensors files on disk: the header is read and proved first, then tensors by their range of bytes,
-// so that one tensor of a large file costs one tensor of memory. Node, Deno and Bun; a page fetches the
-// bytes and uses safetensors.ts.
+// Safetensors files on disk: the header is read and proved first, then tensors by their range of
+// bytes, so that one tensor of a large file costs one tensor of memory. Node, Deno and Bun; a page
+// fetches the bytes and uses safetensors.ts.
 import type { FileHandle } from "node:fs/promises";
 import { ArgumentError, LoadError } from "../util/errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
@@ -74,7 +74,9 @@ export class SafetensorsFile {
     }
   }
 
-  /** Reads one tensor. Throws ArgumentError for a name that is not there, LoadError for a bad file. */
+  /**
+   * Reads one tensor. Throws ArgumentError for a name that is not there, LoadError for a bad file.
+   */
   async read(name: string, options: ReadOptions = {}): Promise<SafetensorsEntry> {
     const info = this.infos.get(name);
     if (info === undefined) {

@@ -1,10 +1,13 @@
 // The header of a safetensors file: what tensors there are and where. Everything that a truncated,
-// damaged or lying file can get wrong is caught here, from the header's bytes and the length of the file
-// alone, so that nothing is allocated on the word of the file. It reads no tensor.
+// damaged or lying file can get wrong is caught here, from the header's bytes and the length of the
+// file alone, so that nothing is allocated on the word of the file. It reads no tensor.
 import { LoadError } from "../util/errors.ts";
 import { type JsonNode, readJson } from "./json.ts";
 
-/** Bytes per element of every dtype that is read and written, in the order in which files store them. */
+/**
+ * Bytes per element of every dtype that is read and written, in the order in which files store
+ * them.
+ */
 export const DTYPE_SIZES = {
   U64: 8,
   I64: 8,
@@ -61,8 +64,8 @@ export function headerLength(bytes: Uint8Array, fileSize: number, file: string):
 }
 
 /**
- * Reads and proves the header of a file of `fileSize` bytes; `bytes` holds at least the header. Throws
- * LoadError that names the byte.
+ * Reads and proves the header of a file of `fileSize` bytes; `bytes` holds at least the header.
+ * Throws LoadError that names the byte.
  */
 export function parseLayout(bytes: Uint8Array, fileSize: number, file: string): Layout {
   const length = headerLength(bytes, fileSize, file);

@@ -1,7 +1,7 @@
-// The safetensors format (github.com/huggingface/safetensors): 8 bytes of header length, a JSON header,
-// then the tensors' bytes without holes. The header is proved right against the length of the file
-// before a single tensor is allocated. This module works on bytes and runs everywhere; files on disk
-// are in safetensors-file.ts, and Tensors are made by whoever calls.
+// The safetensors format (github.com/huggingface/safetensors): 8 bytes of header length, a JSON
+// header, then the tensors' bytes without holes. The header is proved right against the length of
+// the file before a single tensor is allocated. This module works on bytes and runs everywhere;
+// files on disk are in safetensors-file.ts, and Tensors are made by whoever calls.
 import { ArgumentError, LoadError, ShapeError } from "../util/errors.ts";
 import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from "./float16.ts";
 import {
@@ -52,8 +52,8 @@ export interface WritableEntry {
 }
 
 /**
- * Reads a safetensors file from memory; the arrays are copies. Throws LoadError with file and byte for
- * whatever is wrong with it, before any tensor is allocated.
+ * Reads a safetensors file from memory; the arrays are copies. Throws LoadError with file and byte
+ * for whatever is wrong with it, before any tensor is allocated.
  *
  * @example
  * const { tensors, metadata } = parseSafetensors(bytes, "model.safetensors");
@@ -75,8 +75,9 @@ export function parseSafetensors(
 }
 
 /**
- * Turns the bytes of one tensor into its array. `bytes` must start its buffer, and belongs to the result
- * afterwards. Throws LoadError for an int64 that does not fit int32, or a bool other than 0 and 1.
+ * Turns the bytes of one tensor into its array. `bytes` must start its buffer, and belongs to the
+ * result afterwards. Throws LoadError for an int64 that does not fit int32, or a bool other than 0
+ * and 1.
  */
 export function decodeTensor(
   info: TensorInfo,
@@ -137,8 +138,9 @@ function checkedBool(bytes: Uint8Array<ArrayBuffer>, info: TensorInfo, file: str
 }
 
 /**
- * Writes a safetensors file: widest dtype first, then by name, as the format's own library orders it, so
- * that equal content gives equal bytes. Float32 data may be stored as F16 or BF16, int32 data as I64.
+ * Writes a safetensors file: widest dtype first, then by name, as the format's own library orders
+ * it, so that equal content gives equal bytes. Float32 data may be stored as F16 or BF16, int32
+ * data as I64.
  *
  * @example
  * const bytes = writeSafetensors(new Map([["w", { shape: [2], data: new Float32Array(2) }]]));
@@ -171,7 +173,8 @@ export function writeSafetensors(
 }
 
 function assemble(header: Uint8Array, blocks: Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const length = Math.ceil(header.length / 8) * 8; // padded with spaces, so that tensors are aligned
+  // Padded with spaces, so that tensors are aligned.
+  const length = Math.ceil(header.length / 8) * 8;
   const file = new Uint8Array(8 + length + size);
   new DataView(file.buffer).setBigUint64(0, BigInt(length), true);
   file.fill(0x20, 8, 8 + length);

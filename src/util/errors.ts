@@ -1,6 +1,6 @@
-// The typed errors of Anneal. Every message reads `op: one sentence`, then at most a `hint:` with the
-// fix as code and an `in:` with the module path. The class name is `error.name`, so that String(error)
-// prints `ShapeError: matmul: [32,784] @ [128,784]: inner sizes 784 and 128 differ`.
+// The typed errors of Anneal. Every message reads `op: one sentence`, then at most a `hint:` with
+// the fix as code and an `in:` with the module path. The class name is `error.name`, so that
+// String(error) prints `ShapeError: matmul: [32,784] @ [128,784]: inner sizes 784 and 128 differ`.
 // Nothing here formats shapes or knows about tensors: whoever throws writes the sentence.
 
 /** What may follow the sentence of an error. */

@@ -1,6 +1,7 @@
-// Random numbers of the host side: the order of samples, splits, augmentation. xoshiro128** (Blackman and
-// Vigna, prng.di.unimi.it), seeded by hashing a list of keys, so that (seed, epoch, index) names a stream
-// and nothing has to be drawn before it. Tensors draw from the graph's own counter-based generator.
+// Random numbers of the host side: the order of samples, splits, augmentation. xoshiro128**
+// (Blackman and Vigna, prng.di.unimi.it), seeded by hashing a list of keys, so that (seed, epoch,
+// index) names a stream and nothing has to be drawn before it. Tensors draw from the graph's own
+// counter-based generator.
 import { ArgumentError } from "./errors.ts";
 
 /** The whole state of an {@link Rng}; plain numbers, so that JSON keeps it. */
@@ -97,8 +98,8 @@ export class Rng {
   }
 }
 
-// Each key enters as two 32-bit words, each word is mixed into a running hash, and splitmix32 draws the
-// four words of state from it. The number of keys is mixed too, so that (1) and (1, 0) differ.
+// Each key enters as two 32-bit words, each word is mixed into a running hash, and splitmix32 draws
+// the four words of state from it. The number of keys is mixed too, so that (1) and (1, 0) differ.
 function seedFrom(keys: readonly number[]): RngState {
   let high = 0x9e3779b9;
   let low = mix(keys.length + 0x85ebca6b);

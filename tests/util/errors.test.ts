@@ -16,11 +16,10 @@ const classes = { ShapeError, DtypeError, ArgumentError, DeviceError, NumericErr
 
 describe("typed errors", () => {
   it("prints sentence, hint and module path in this order", () => {
-    const error = new ShapeError(
-      "matmul",
-      "[32,784] @ [128,784]: inner sizes 784 and 128 differ",
-      { hint: "the right operand looks transposed; use b.T", in: "model.fc1 (Linear 784 -> 128)" },
-    );
+    const error = new ShapeError("matmul", "[32,784] @ [128,784]: inner sizes 784 and 128 differ", {
+      hint: "the right operand looks transposed; use b.T",
+      in: "model.fc1 (Linear 784 -> 128)",
+    });
     expect(String(error)).toBe(
       "ShapeError: matmul: [32,784] @ [128,784]: inner sizes 784 and 128 differ\n" +
         "  hint: the right operand looks transposed; use b.T\n" +

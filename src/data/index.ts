@@ -1,0 +1,43 @@
+// The public names of anneal/data.
+export { type Collated, collate, mapBatch, type NdArray, type NumericArray } from "./collate.ts";
+export {
+  ArrayDataset,
+  ColumnDataset,
+  type Dataset,
+  MapDataset,
+  RandomSampler,
+  randomSplit,
+  type Sampler,
+  SequentialSampler,
+  Subset,
+} from "./dataset.ts";
+export { DigitDataset, type DigitSample } from "./digits.ts";
+export { type IdxArray, type IdxData, type IdxDtype, parseIdx, readIdx } from "./idx.ts";
+export {
+  type Affine,
+  affine,
+  crop,
+  flipHorizontal,
+  type ImageArray,
+  image,
+  type Layout,
+  resizeTo,
+  toLayout,
+  type Window,
+} from "./image.ts";
+export { DataLoader, type LoaderOptions, type LoaderState } from "./loader.ts";
+export { type Digits, MNIST_CHECKSUMS, type Mnist, type MnistOptions, mnist } from "./mnist.ts";
+export {
+  centerCrop,
+  compose,
+  grayscale,
+  normalize,
+  type RandomAffineOptions,
+  randomAffine,
+  randomCrop,
+  randomHorizontalFlip,
+  resize,
+  type Size,
+  type Transform,
+  toFloat,
+} from "./transforms.ts";

@@ -1,0 +1,27 @@
+// The public names of anneal/io.
+export { writeFileAtomic } from "./atomic.ts";
+export {
+  type Checkpoint,
+  type CheckpointFiles,
+  findCheckpoint,
+  openCheckpoint,
+  readCheckpointFile,
+  writeCheckpoint,
+} from "./checkpoint.ts";
+export { cacheFolder, type DownloadOptions, download } from "./download.ts";
+export {
+  parseSafetensors,
+  type ReadOptions,
+  type Safetensors,
+  type SafetensorsData,
+  type SafetensorsDtype,
+  type SafetensorsEntry,
+  type WritableEntry,
+  writeSafetensors,
+} from "./safetensors.ts";
+export {
+  readSafetensorsFile,
+  SafetensorsFile,
+  writeSafetensorsFile,
+} from "./safetensors-file.ts";
+export type { TensorInfo } from "./safetensors-header.ts";
