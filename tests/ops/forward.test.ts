@@ -1,0 +1,85 @@
+// Every row of the op table on every backend, against the reference; in-place updates included.
+import { afterAll, describe, expect, it } from "vitest";
+import type { Buffer } from "../../src/ir/buffer.ts";
+import type { TypedArray } from "../../src/ir/dtype.ts";
+import { makeGraph } from "../../src/ir/graph.ts";
+import { backendsUnderTest, reference, type UnderTest } from "./backends.ts";
+import { type Case, instantiate } from "./case.ts";
+import { difference } from "./close.ts";
+import { sections, table } from "./table.ts";
+
+interface Outcome {
+  outputs: readonly TypedArray[];
+  /** The leaves that nothing replaced, as they are afterwards. */
+  left: readonly TypedArray[];
+}
+
+async function run(on: UnderTest, c: Case): Promise<Outcome> {
+  const { outputs, leaves } = instantiate(c);
+  const inputs = leaves.map((leaf) => leaf.buffer as Buffer);
+  const assign = outputs.map((_, i) => {
+    const at = c.into?.[i] ?? -1;
+    return at < 0 ? null : inputs[at]!;
+  });
+  const { buffers, done } = on.engine.evaluate(outputs, assign);
+  await done;
+  const untouched = inputs.filter((buffer) => !assign.includes(buffer));
+  return {
+    outputs: await Promise.all(buffers.map((b) => on.engine.read(b))),
+    left: await Promise.all(untouched.map((b) => on.engine.read(b))),
+  };
+}
+
+const backends = await backendsUnderTest();
+const others = backends.filter((b) => b !== reference);
+
+describe("the table", () => {
+  it("names each row once", () => {
+    const names = table.map((c) => c.name);
+    expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
+  });
+
+  it("gives the reference results of the shapes and dtypes that the graph says", async () => {
+    for (const c of table) {
+      const { outputs } = instantiate(c);
+      const graph = makeGraph(outputs);
+      const results = await run(reference, c);
+      results.outputs.forEach((values, i) => {
+        const { shape, dtype } = graph.outputs[i]!;
+        expect(values.length, c.name).toBe(shape.reduce((p, d) => p * d, 1));
+        if (dtype === "bool") expect(Math.max(0, ...new Set(values)), c.name).toBeLessThan(2);
+      });
+    }
+  });
+
+  it("is deterministic on the reference, and leaves its inputs alone", async () => {
+    for (const c of table) {
+      const [first, second] = [await run(reference, c), await run(reference, c)];
+      expect(second, c.name).toEqual(first);
+      const given = c.leaves.filter((_, i) => !c.into?.includes(i)).map((leaf) => leaf.data);
+      expect(first.left, c.name).toEqual(given);
+    }
+  });
+});
+
+for (const on of others) {
+  describe(on.name, () => {
+    for (const [section, cases] of Object.entries(sections)) {
+      describe(section, () => {
+        it.each(cases)("$name", async (c) => {
+          const [expected, actual] = [await run(reference, c), await run(on, c)];
+          const { outputs } = instantiate(c);
+          outputs.forEach((node, i) => {
+            const found = difference(actual.outputs[i]!, expected.outputs[i]!, node.dtype, c.loose);
+            expect(found, `output ${i}`).toBeNull();
+          });
+          expect(actual.left, "inputs that nothing replaced").toEqual(expected.left);
+        });
+      });
+    }
+  });
+}
+
+afterAll(async () => {
+  for (const { backend } of others) await (backend as { dispose?: () => unknown }).dispose?.();
+});
