@@ -112,7 +112,7 @@ function stackScalars(
 
 function stackArrays(samples: readonly unknown[], path: string): NdArray {
   const arrays = samples.map((sample) => asNdArray(sample, path));
-  const first = arrays[0] as NdArray;
+  const first = arrays[0];
   const size = first.data.length;
   const data = new (first.data.constructor as new (n: number) => NumericArray)(
     samples.length * size,

@@ -30,7 +30,7 @@ export class ArrayDataset<T> implements Dataset<T> {
 
   get(index: number): T {
     checkIndex("ArrayDataset.get", index, this.items.length);
-    return this.items[index] as T;
+    return this.items[index];
   }
 }
 
@@ -91,7 +91,7 @@ export class Subset<T> implements Dataset<T> {
 
   constructor(dataset: Dataset<T>, indices: ArrayLike<number>) {
     for (let i = 0; i < indices.length; i++) {
-      checkIndex("Subset", indices[i] as number, dataset.length);
+      checkIndex("Subset", indices[i], dataset.length);
     }
     this.dataset = dataset;
     this.indices = Uint32Array.from(indices);
@@ -110,7 +110,7 @@ export class Subset<T> implements Dataset<T> {
 
   private resolve(index: number): number {
     checkIndex("Subset.get", index, this.length);
-    return this.indices[index] as number;
+    return this.indices[index];
   }
 }
 
@@ -170,8 +170,8 @@ function partLengths(total: number, parts: readonly number[]): number[] {
   const lengths = parts.map((part) => Math.floor(part * total + 1e-9));
   let rest = total - lengths.reduce((a, b) => a + b, 0);
   for (let i = 0; rest > 0; i = (i + 1) % lengths.length) {
-    if ((parts[i] as number) === 0) continue;
-    lengths[i] = (lengths[i] as number) + 1;
+    if (parts[i] === 0) continue;
+    lengths[i]++;
     rest--;
   }
   return lengths;

@@ -51,11 +51,11 @@ export class DigitDataset implements Dataset<DigitSample> {
     const x = new Float32Array(indices.length * size);
     const y = new Int32Array(indices.length);
     for (let i = 0; i < indices.length; i++) {
-      const index = indices[i] as number;
+      const index = indices[i];
       if (index >= count) {
         throw new ArgumentError("DigitDataset.batch", `index ${index} is not in ${count} digits`);
       }
-      y[i] = labels[index] as number;
+      y[i] = labels[index];
       for (let pixel = 0; pixel < size; pixel++) {
         x[i * size + pixel] = this.values[images[index * size + pixel] as number] as number;
       }

@@ -114,7 +114,7 @@ const WIDE = {
 function littleEndian(raw: Uint8Array, size: number): ArrayBuffer {
   const swapped = new Uint8Array(raw.length);
   for (let at = 0; at < raw.length; at += size) {
-    for (let i = 0; i < size; i++) swapped[at + i] = raw[at + size - 1 - i] as number;
+    for (let i = 0; i < size; i++) swapped[at + i] = raw[at + size - 1 - i];
   }
   return swapped.buffer;
 }
@@ -139,7 +139,7 @@ async function unpack(bytes: Uint8Array<ArrayBuffer>, file: string): Promise<Uin
     if (end === undefined) {
       const head = concatenate(chunks, total);
       chunks = [head];
-      if (total < 4 || total < 4 + 4 * (head[3] as number)) continue;
+      if (total < 4 || total < 4 + 4 * head[3]) continue;
       end = parseHeader(head, label).end;
     }
     if (total > end) {
@@ -150,7 +150,7 @@ async function unpack(bytes: Uint8Array<ArrayBuffer>, file: string): Promise<Uin
 }
 
 function concatenate(chunks: Uint8Array[], total: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0] as Uint8Array;
+  if (chunks.length === 1) return chunks[0];
   const whole = new Uint8Array(total);
   let at = 0;
   for (const chunk of chunks) {

@@ -104,7 +104,7 @@ export function flipHorizontal(source: ImageArray): ImageArray {
     for (let y = 0; y < height; y++) {
       const row = c * channelStep + y * rowStep;
       for (let x = 0; x < width; x++) {
-        result.data[row + x * colStep] = source.data[row + (width - 1 - x) * colStep] as number;
+        result.data[row + x * colStep] = source.data[row + (width - 1 - x) * colStep];
       }
     }
   }
@@ -123,7 +123,7 @@ function remap(source: ImageArray, result: ImageArray, top = 0, left = 0, fill =
       const row = c * from.channelStep + (y + top) * from.rowStep;
       const target = c * to.channelStep + y * to.rowStep;
       for (let x = x0; x < x1; x++) {
-        const value = source.data[row + (x + left) * from.colStep] as number;
+        const value = source.data[row + (x + left) * from.colStep];
         result.data[target + x * to.colStep] = value;
       }
     }
@@ -155,14 +155,14 @@ export function resizeTo(source: ImageArray, height: number, width: number): Ima
   for (let c = 0; c < to.channels; c++) {
     for (let y = 0; y < height; y++) {
       line.fill(0);
-      (rows.weights[y] as Float64Array).forEach((weight, i) => {
-        const row = c * from.channelStep + ((rows.from[y] as number) + i) * from.rowStep;
+      rows.weights[y].forEach((weight, i) => {
+        const row = c * from.channelStep + (rows.from[y] + i) * from.rowStep;
         for (let x = 0; x < from.width; x++) {
-          line[x] = (line[x] as number) + weight * (source.data[row + x * from.colStep] as number);
+          line[x] += weight * source.data[row + x * from.colStep];
         }
       });
       for (let x = 0; x < width; x++) {
-        const value = weigh(line, cols.from[x] as number, cols.weights[x] as Float64Array);
+        const value = weigh(line, cols.from[x], cols.weights[x]);
         const at = c * to.channelStep + y * to.rowStep + x * to.colStep;
         result.data[at] = round ? Math.round(value) : value;
       }
@@ -173,8 +173,7 @@ export function resizeTo(source: ImageArray, height: number, width: number): Ima
 
 function weigh(line: Float64Array, from: number, weights: Float64Array): number {
   let sum = 0;
-  for (let i = 0; i < weights.length; i++)
-    sum += (weights[i] as number) * (line[from + i] as number);
+  for (let i = 0; i < weights.length; i++) sum += weights[i] * line[from + i];
   return sum;
 }
 
@@ -257,7 +256,7 @@ function sample(source: ImageArray, c: number, y: number, x: number, fill: numbe
       if (weight === 0) continue;
       const inside = row >= 0 && row < height && col >= 0 && col < width;
       const at = c * channelStep + row * rowStep + col * colStep;
-      sum += weight * (inside ? (source.data[at] as number) : fill);
+      sum += weight * (inside ? source.data[at] : fill);
     }
   }
   return sum;

@@ -127,7 +127,7 @@ async function readFromUrl(
   const file = [`${name}.gz`, name].find((candidate) => Object.hasOwn(checksums, candidate));
   if (file === undefined) throw new ArgumentError("mnist", `checksum lacks ${name} or ${name}.gz`);
   const label = `${url.replace(/\/+$/, "")}/${file}`;
-  return { label, bytes: await download(label, { checksum: checksums[file] as string, cache }) };
+  return { label, bytes: await download(label, { checksum: checksums[file], cache }) };
 }
 
 async function digits(read: Reader, part: "train" | "t10k"): Promise<Digits> {

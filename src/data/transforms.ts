@@ -55,7 +55,7 @@ export function normalize(
       for (let y = 0; y < height; y++) {
         for (let x = 0; x < width; x++) {
           const at = c * channelStep + y * rowStep + x * colStep;
-          data[at] = ((image.data[at] as number) - (m[c] as number)) / (s[c] as number);
+          data[at] = (image.data[at] - m[c]) / s[c];
         }
       }
     }
@@ -162,7 +162,7 @@ export function grayscale({ channels = 1 }: { channels?: 1 | 3 } = {}): Transfor
         const at = y * from.rowStep + x * from.colStep;
         let value = 0;
         weights.forEach((weight, c) => {
-          value += weight * (image.data[at + c * from.channelStep] as number);
+          value += weight * image.data[at + c * from.channelStep];
         });
         const target = y * to.rowStep + x * to.colStep;
         for (let c = 0; c < channels; c++) {
@@ -182,7 +182,7 @@ function sizes(op: string, size: Size): readonly [number, number] {
 
 function perChannel(what: string, values: readonly number[], channels: number): readonly number[] {
   if (values.length === channels) return values;
-  if (values.length === 1) return new Array<number>(channels).fill(values[0] as number);
+  if (values.length === 1) return new Array<number>(channels).fill(values[0]);
   const text = `${what} has ${values.length} values for an image of ${channels} channels`;
   throw new ArgumentError("normalize", text);
 }

@@ -114,7 +114,7 @@ function narrowInt64(bytes: Uint8Array<ArrayBuffer>, info: TensorInfo, file: str
   const words = new Int32Array(bytes.buffer); // low, high, low, high, …
   const narrow = new Int32Array(words.length / 2);
   for (let i = 0; i < narrow.length; i++) {
-    const low = words[2 * i] as number;
+    const low = words[2 * i];
     if (words[2 * i + 1] !== low >> 31) {
       const byte = info.begin + 8 * i;
       const value = new BigInt64Array(bytes.buffer)[i];

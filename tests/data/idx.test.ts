@@ -97,7 +97,7 @@ describe("damage", () => {
         const bytes = file.slice(0, rng.int(2) === 0 ? file.length : rng.int(file.length));
         for (let n = rng.int(3); n > 0 && bytes.length > 0; n--) {
           const at = rng.int(bytes.length);
-          bytes[at] = (bytes[at] as number) ^ (1 << rng.int(8));
+          bytes[at] ^= 1 << rng.int(8);
         }
         await readIdx(bytes, "x").catch((error: unknown) => {
           expect(error).toBeInstanceOf(LoadError);

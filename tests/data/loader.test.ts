@@ -137,7 +137,7 @@ describe("prefetching", () => {
     const run = async () => {
       for await (const { data } of new DataLoader({ length: 6, get }, { prefetch: 5 })) {
         await sleep(5);
-        seen.push(data[0] as number);
+        seen.push(data[0]);
       }
     };
     await expect(run()).rejects.toThrow("sample 3 is broken");

@@ -107,8 +107,8 @@ describe("from a folder", () => {
       expect((error as LoadError).message).toContain(join(folder, name));
     };
     await expect(mnist({ root: folder })).rejects.toThrow(/ubyte is not there, nor with \.gz/);
-    const labels = smallFiles()["t10k-labels-idx1-ubyte"] as Uint8Array;
-    const images = smallFiles()["train-images-idx3-ubyte"] as Uint8Array;
+    const labels = smallFiles()["t10k-labels-idx1-ubyte"];
+    const images = smallFiles()["train-images-idx3-ubyte"];
     await damage("t10k-labels-idx1-ubyte", images, /labels of rank 1, got uint8 \[3,2,2\]/);
     await damage("train-images-idx3-ubyte", labels, /images of rank 3, got uint8 \[2\]/);
     await damage("train-labels-idx1-ubyte", labels, /should hold 3 labels, one per image, got 2/);
@@ -182,7 +182,7 @@ describe("from a URL", () => {
   it("is refused when the transfer breaks off", async () => {
     answer = (name, _, response) => {
       if (!name.startsWith("t10k-images")) return false;
-      const bytes = files[name] as Uint8Array;
+      const bytes = files[name];
       response.writeHead(200, { "content-length": bytes.length });
       response.write(bytes.subarray(0, 10), () => response.destroy());
       return true;

@@ -45,7 +45,7 @@ describe("Rng", () => {
     let sum = 0;
     for (let i = 0; i < 20_000; i++) {
       const word = new Rng(5, 0, i).uint32();
-      for (let bit = 0; bit < 32; bit++) bits[bit] = (bits[bit] as number) + ((word >>> bit) & 1);
+      for (let bit = 0; bit < 32; bit++) bits[bit] += (word >>> bit) & 1;
       sum += rng.float();
     }
     for (const ones of bits) expect(Math.abs(ones - 10_000)).toBeLessThan(350); // 5 deviations
@@ -58,7 +58,7 @@ describe("Rng", () => {
     // 3 · 2^30 of 2^32: with a plain remainder, the first third would come twice as often.
     for (let i = 0; i < 9000; i++) {
       const third = Math.floor(rng.int(3 * 2 ** 30) / 2 ** 30);
-      counts[third] = (counts[third] as number) + 1;
+      counts[third]++;
     }
     for (const count of counts) expect(Math.abs(count - 3000)).toBeLessThan(225);
     expect(rng.int(1)).toBe(0);
@@ -83,7 +83,7 @@ describe("Rng", () => {
       const order = new Rng(8, i).permutation(5);
       expect([...order].sort()).toEqual([0, 1, 2, 3, 4]);
       const place = order.indexOf(0);
-      places[place] = (places[place] as number) + 1;
+      places[place]++;
     }
     for (const count of places) expect(Math.abs(count - 1000)).toBeLessThan(142);
   });

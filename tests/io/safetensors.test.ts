@@ -124,13 +124,13 @@ describe.skipIf(!existsSync(shared))("files of other software (shared/fixtures)"
   });
 
   it("writes what the format's own library wrote, byte for byte", async () => {
-    const bytes = new Uint8Array(await readFile(new URL(fixtures[0] as string, shared)));
+    const bytes = new Uint8Array(await readFile(new URL(fixtures[0], shared)));
     const { tensors, metadata } = parseSafetensors(bytes);
     expect(Buffer.compare(writeSafetensors(tensors, metadata), bytes)).toBe(0);
   });
 
   it("reads known values of the trained CNN", async () => {
-    const path = new URL(fixtures[0] as string, shared).pathname;
+    const path = new URL(fixtures[0], shared).pathname;
     const { tensors } = await readSafetensorsFile(path);
     expect(tensors.get("conv1.weight")?.shape).toEqual([8, 1, 3, 3]);
     expect(tensors.get("fc1.weight")?.shape).toEqual([32, 11616]);
@@ -243,8 +243,8 @@ describe("damage", () => {
       for (let edits = 1 + rng.int(3); edits > 0; edits--) {
         const at = rng.int(rng.int(4) === 0 ? list.length : Math.min(list.length, 800));
         const kind = rng.int(4);
-        if (kind === 0) list[at] = (list[at] as number) ^ (1 << rng.int(8));
-        else if (kind === 1) list[at] = signs[rng.int(signs.length)] as number;
+        if (kind === 0) list[at] ^= 1 << rng.int(8);
+        else if (kind === 1) list[at] = signs[rng.int(signs.length)];
         else if (kind === 2) list.splice(at, 1 + rng.int(4));
         else list.splice(at, 0, ...list.slice(at, at + 1 + rng.int(20)));
       }
