@@ -1,0 +1,129 @@
+// Prints a graph as the TypeScript that builds it again: to read, to compare passes, to cut a failing
+// case out of a model. Data is not printed: buffers come back empty, scalars with their value.
+
+import type { Graph } from "./graph.ts";
+import { type Node, type Shape, topological } from "./node.ts";
+import type { Op } from "./op.ts";
+
+type Write<K extends Op> = (node: Node<K>, src: readonly string[]) => string;
+
+/** The call of build.ts that makes a node of its sources. */
+const calls: { [K in Op]: Write<K> } = {
+  unary: (n, [x]) => call("unary", text(n.attrs.fn), x!),
+  binary: (n, [a, b]) => call("binary", text(n.attrs.fn), a!, b!),
+  compare: (n, [a, b]) => call("compare", text(n.attrs.fn), a!, b!),
+  where: (_, src) => call("where", ...src),
+  cast: (n, [x]) => call("cast", x!, text(n.dtype)),
+  detach: (_, src) => call("detach", ...src),
+  reduce: (n, [x]) => call("reduce", text(n.attrs.fn), x!, list(n.attrs.axes)),
+  reshape: (n, [x]) => call("reshape", x!, list(n.shape)),
+  permute: (n, [x]) => call("permute", x!, list(n.attrs.axes)),
+  expand: (n, [x]) => call("expand", x!, list(n.shape)),
+  pad: (n, [x]) => call("pad", x!, list(n.attrs.lo), list(n.attrs.hi), number(n.attrs.value)),
+  slice: (n, [x]) => {
+    const { start, step } = n.attrs;
+    const stop = start.map((s, i) => (n.shape[i] === 0 ? 0 : s + (n.shape[i]! - 1) * step[i]! + 1));
+    return call("slice", x!, list(start), list(stop), list(step));
+  },
+  flip: (n, [x]) => call("flip", x!, list(n.attrs.axes)),
+  window: (n, [x]) => {
+    const { axes, size, stride, dilation } = n.attrs;
+    return call("window", x!, list(axes), list(size), list(stride), list(dilation));
+  },
+  gather: (n, src) => call("gather", ...src, number(n.attrs.axis)),
+  scatterAdd: (n, src) => call("scatterAdd", ...src, number(n.attrs.axis)),
+  contract: (n, src) => call("contract", ...src, object(n.attrs)),
+  conv: (n, src) => call("conv", ...src, object(n.attrs)),
+  const: (n) => call("constant", number(n.attrs.value), text(n.dtype)),
+  scalar: (n) => call("scalar", number(n.value), text(n.dtype)),
+  iota: (n) => call("iota", number(n.shape[0]!)),
+  random: (n, src) => call("random", list(n.shape), ...src, number(n.attrs.stream)),
+  buffer: (n) => {
+    const { dtype, size, state } = n.buffer!;
+    const made = `new Buffer(${[text(dtype), number(size), "null", state].join(", ")})`;
+    return call("bufferNode", made, list(n.shape));
+  },
+};
+
+/**
+ * A module whose default export is an equal graph (the same key). `from` is the folder of ir/.
+ *
+ * @example
+ * printGraph(makeGraph([unary("neg", iota(3))]));
+ * // …
+ * // const n0 = iota(3); // int32 [3]
+ * // const n1 = unary("neg", n0); // int32 [3]
+ * //
+ * // export default makeGraph([n1]);
+ */
+export function printGraph(graph: Graph, from = "./src/ir"): string {
+  const order = topological(graph.outputs);
+  const name = new Map(order.map((node, i) => [node, `n${i}`]));
+  const lines = order.map((node) => {
+    const made = callOf(
+      node,
+      node.src.map((s) => name.get(s)!),
+    );
+    const scope = node.scope === undefined ? "" : ` ${node.scope}`;
+    return `const ${name.get(node)} = ${made}; // ${node.dtype} ${list(node.shape)}${scope}`;
+  });
+  const outputs = graph.outputs.map((node) => name.get(node)!);
+  const replaced = graph.into.map((at) => {
+    return at < 0 ? "null" : `${name.get(graph.inputs[at]!)}.buffer`;
+  });
+  const into = graph.into.every((at) => at < 0) ? "" : `, [${replaced.join(", ")}]`;
+  return [
+    ...importLines(order, from),
+    "",
+    ...lines,
+    "",
+    `export default makeGraph([${outputs.join(", ")}]${into});`,
+    "",
+  ].join("\n");
+}
+
+/** One node in one line: `binary float32 [2,3] { fn: "add" } of buffer float32 [2,3], …`. */
+export function describeNode(node: Node): string {
+  const head = (n: Node) => `${n.op} ${n.dtype} ${list(n.shape).replaceAll(" ", "")}`;
+  const attrs = node.attrs === null ? "" : ` ${object(node.attrs)}`;
+  const of = node.src.length === 0 ? "" : ` of ${node.src.map(head).join(", ")}`;
+  return `${head(node)}${attrs}${of}`;
+}
+
+function callOf(node: Node, src: readonly string[]): string {
+  return (calls[node.op] as Write<Op>)(node, src);
+}
+
+function importLines(order: readonly Node[], from: string): string[] {
+  const called = order.map((node) => callOf(node, node.src.map(String)).split("(")[0]!);
+  const names = [...new Set(called)].sort().join(", ");
+  const lines = [`import { ${names} } from "${from}/build.ts";`];
+  if (called.includes("bufferNode")) lines.unshift(`import { Buffer } from "${from}/buffer.ts";`);
+  return [...lines, `import { makeGraph } from "${from}/graph.ts";`];
+}
+
+function call(name: string, ...args: readonly string[]): string {
+  return `${name}(${args.join(", ")})`;
+}
+
+function text(value: string): string {
+  return JSON.stringify(value);
+}
+
+function list(values: Shape): string {
+  return `[${values.map(number).join(", ")}]`;
+}
+
+// JSON has no word for these.
+function number(value: number): string {
+  if (Object.is(value, -0)) return "-0";
+  return String(value);
+}
+
+function object(attrs: object): string {
+  const fields = Object.entries(attrs).map(([key, value]) => {
+    if (typeof value === "number") return `${key}: ${number(value)}`;
+    return `${key}: ${Array.isArray(value) ? list(value) : text(value as string)}`;
+  });
+  return `{ ${fields.join(", ")} }`;
+}
