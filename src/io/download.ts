@@ -12,6 +12,8 @@ export interface DownloadOptions {
   cache?: string | undefined;
   /** More bytes than this are refused; 1 GiB without it. */
   limit?: number;
+  /** Milliseconds without a byte after which the transfer is given up; a minute without it. */
+  timeout?: number;
 }
 
 /** Where downloads are kept: the environment's ANNEAL_CACHE, or ~/.cache/anneal. */
@@ -26,7 +28,7 @@ export async function cacheFolder(): Promise<string> {
  */
 export async function download(
   url: string,
-  { checksum, cache, limit = 2 ** 30 }: DownloadOptions,
+  { checksum, cache, limit = 2 ** 30, timeout = 60_000 }: DownloadOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const wanted = checksum.toLowerCase();
   const kept = hasFiles() ? await cachePath(url, wanted, cache) : undefined;
@@ -34,7 +36,7 @@ export async function download(
     const bytes = await readIfThere(kept);
     if (bytes !== undefined && (await sha256(bytes)) === wanted) return bytes;
   }
-  const bytes = await transfer(url, limit);
+  const bytes = await transfer(url, limit, timeout);
   const found = await sha256(bytes);
   if (found !== wanted) {
     throw new LoadError(url, `has another checksum: ${bytes.length} bytes with SHA-256 ${found}`, {
@@ -64,31 +66,57 @@ async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | unde
   );
 }
 
-async function transfer(url: string, limit: number): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await fetch(url).catch((cause: Error) => {
-    const why = cause.cause instanceof Error ? cause.cause.message : cause.message;
-    throw new LoadError(url, `cannot be fetched: ${why}`, { cause });
-  });
-  if (response.status !== 200) {
-    await response.body?.cancel().catch(() => {});
-    const answer = `${response.status} ${response.statusText}`.trim();
-    throw new LoadError(url, `cannot be fetched: the server says ${answer}`);
+async function transfer(
+  url: string,
+  limit: number,
+  timeout: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const control = new AbortController();
+  const giveUp = () => control.abort(new Error(`no byte in ${timeout} ms`));
+  let timer = setTimeout(giveUp, timeout);
+  try {
+    const response = await fetch(url, { signal: control.signal }).catch((cause: Error) => {
+      throw new LoadError(url, `cannot be fetched: ${reasonOf(cause)}`, { cause });
+    });
+    if (response.status !== 200) {
+      const answer = `${response.status} ${response.statusText}`.trim();
+      throw new LoadError(url, `cannot be fetched: the server says ${answer}`);
+    }
+    return await receive(url, response, limit, () => {
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, timeout);
+    });
+  } finally {
+    clearTimeout(timer);
+    control.abort(); // nothing goes on behind an error
   }
+}
+
+async function receive(
+  url: string,
+  response: Response,
+  limit: number,
+  alive: () => void,
+): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let total = 0;
   const reader = response.body?.getReader();
   while (reader !== undefined) {
     const { done, value } = await reader.read().catch((cause: Error) => {
-      const announced = response.headers.get("content-length") ?? "?";
-      const what = `broke off after ${total} of ${announced} bytes`;
+      const announced = response.headers.get("content-length") ?? "unknown";
+      const what = `broke off after ${total} of ${announced} bytes: ${reasonOf(cause)}`;
       throw new LoadError(url, `${what} (byte ${total})`, { cause, byte: total });
     });
     if (done) break;
+    alive();
     chunks.push(value);
     total += value.length;
-    if (total <= limit) continue;
-    await reader.cancel().catch(() => {});
-    throw new LoadError(url, `is larger than ${limit} bytes`);
+    if (total > limit) throw new LoadError(url, `is larger than ${limit} bytes`);
   }
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}
+
+// fetch says only "fetch failed"; why is in its cause.
+function reasonOf(error: Error): string {
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }

@@ -13,6 +13,8 @@ export type JsonNode =
   | { readonly kind: "literal"; readonly at: number; readonly value: boolean | null };
 
 const MAX_DEPTH = 16;
+/** A million tensors' worth: a header must not take many times its own size in memory. */
+const MAX_VALUES = 8_000_000;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const NUMBER = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
@@ -32,6 +34,7 @@ export function readJson(bytes: Uint8Array, file: string, base = 0): JsonNode {
 
 class JsonReader {
   at = 0;
+  private values = 0;
   private readonly bytes: Uint8Array;
   private readonly file: string;
   private readonly base: number;
@@ -54,6 +57,7 @@ class JsonReader {
 
   value(depth: number): JsonNode {
     if (depth > MAX_DEPTH) this.fail(`nests its JSON deeper than ${MAX_DEPTH}`);
+    if (++this.values > MAX_VALUES) this.fail(`has more than ${MAX_VALUES} values in its JSON`);
     this.space();
     switch (this.bytes[this.at]) {
       case 0x7b: // {
