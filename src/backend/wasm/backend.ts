@@ -1,0 +1,325 @@
+// The wasm backend: plans become command lists over one memory, run by a driver on one or more threads.
+// Everything is synchronous. Data that a user reads is copied out; state stays in wasm memory between
+// runs. Not here: memory (memory.ts), commands (program.ts), code (program-kernels.ts).
+
+import type { Buffer } from "../../ir/buffer.ts";
+import type { TypedArray } from "../../ir/dtype.ts";
+import type { Plan, Target } from "../../schedule/plan.ts";
+import { debugLevel, runtimeName } from "../../util/env.ts";
+import { ArgumentError, DeviceError } from "../../util/errors.ts";
+import type { Backend, Program } from "../backend.ts";
+import { renderDriver } from "./driver.ts";
+import { commandBytes, control, type Driver, statusAborted } from "./driver-control.ts";
+import { withFlags } from "./flags.ts";
+import { type Block, DeviceMemory, hostOf } from "./memory.ts";
+import { type Choice, chooseCode, hasSimd, measureTiles } from "./probe.ts";
+import { type InputSlot, WasmProgram } from "./program.ts";
+import { describeProgram, describeRun } from "./program-debug.ts";
+import { KernelCache } from "./program-kernels.ts";
+import { canShareMemory, maySleep, Threads, threadCount } from "./threads.ts";
+import { installModule, makeTable, noteTrap, takeTrap } from "./worker-instance.ts";
+
+export interface WasmOptions {
+  /** Threads, the calling one included; else ANNEAL_THREADS, else one a core. */
+  threads?: number;
+  /** False: no 256-bit code even where V8 can. */
+  revectorize?: boolean;
+  /** False: no relaxed instructions; results are then the same on every machine. */
+  relaxed?: boolean;
+  /** Bytes of state that stay in wasm memory; beyond, the least recently used move to the host. */
+  stateBudget?: number;
+}
+
+/** What is made by `init`. */
+interface Running {
+  readonly memory: DeviceMemory;
+  readonly driver: Driver;
+  readonly threads: Threads;
+  readonly kernels: KernelCache;
+  readonly choice: Choice;
+}
+
+/** Buffers up to this size are copied at each run rather than kept. */
+const pinFrom = 16384;
+
+/**
+ * Runs programs as WebAssembly with SIMD, on worker threads where memory can be shared.
+ * Throws a DeviceError where the runtime has no WebAssembly SIMD.
+ */
+export class WasmBackend implements Backend {
+  readonly name = "wasm";
+  readonly target: Target = { columns: 16, lanes: 4 };
+  private readonly options: WasmOptions;
+  private readonly wantedThreads: number;
+  private readonly level: number;
+  private readonly block: 0 | 1;
+  private running: Running | null = null;
+
+  constructor(options: WasmOptions = {}) {
+    if (!hasSimd()) {
+      throw new DeviceError("wasm", "this runtime has no WebAssembly SIMD", {
+        hint: 'use the slow fallback: device("reference")',
+      });
+    }
+    this.options = options;
+    this.wantedThreads = threadCount(options.threads);
+    this.level = debugLevel();
+    this.block = maySleep() ? 1 : 0;
+  }
+
+  init(): void {
+    this.running ??= this.start();
+  }
+
+  private start(): Running {
+    const shared = this.wantedThreads > 1 && canShareMemory();
+    const memory = new DeviceMemory(shared, this.options.stateBudget);
+    const table = makeTable();
+    const bytes = renderDriver(shared);
+    const module = withFlags(false, () => new WebAssembly.Module(bytes));
+    const exports = installModule({ module, functions: 0 }, memory.memory, table);
+    const driver = exports as unknown as Driver;
+    const threads = new Threads(shared ? this.wantedThreads : 1, memory.memory, driver, module);
+    const choice = chooseCode(this.options);
+    const kernels = new KernelCache(memory, table, choice, (m) => threads.send(m));
+    return { memory, driver, threads, kernels, choice };
+  }
+
+  private get up(): Running {
+    this.running ??= this.start();
+    return this.running;
+  }
+
+  compile(plan: Plan): Program {
+    const { memory, kernels, threads } = this.up;
+    const start = performance.now();
+    const { functions, compiled } = kernels.functionsOf(plan, this.level >= 4);
+    const program = new WasmProgram(plan, memory, threads.count, functions);
+    if (program.threaded) threads.start();
+    program.compileMs = performance.now() - start;
+    if (this.level >= 1) describeProgram(program, compiled, this.level);
+    return program;
+  }
+
+  run(
+    program: Program,
+    inputs: readonly Buffer[],
+    scalars: readonly number[],
+    outputs: readonly Buffer[],
+  ): void {
+    const mine = program as WasmProgram;
+    const { memory } = mine;
+    this.bind(mine, inputs);
+    for (let i = 0; i < scalars.length; i++) memory.f64[mine.scalarsAt + i] = scalars[i]!;
+    this.saveOld(mine, inputs, outputs);
+    if (mine.count > 0) this.execute(mine);
+    this.handOut(mine, inputs, outputs);
+  }
+
+  /** Gives every input an address: its own block, or a copy behind the arena. */
+  private bind(program: WasmProgram, inputs: readonly Buffer[]): void {
+    const { memory } = program;
+    const slots = program.inputs;
+    memory.clock++;
+    let staged = 0;
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i]!;
+      const block = this.residentBlock(slot, inputs[i]!, memory);
+      if (block === null || (block.used === memory.clock && program.writesInputs)) {
+        slot.resident = null;
+        staged++;
+        if (slot.staged < 0) program.stage(slot);
+      } else {
+        block.used = memory.clock;
+        slot.resident = block;
+        program.bindInput(slot, block.at);
+      }
+    }
+    memory.needArena(program.needBytes);
+    program.bindArena(memory.arenaAt);
+    if (staged === 0) return;
+    for (let i = 0; i < slots.length; i++) {
+      if (slots[i]!.resident === null) this.copyStaged(program, slots[i]!, inputs[i]!);
+    }
+  }
+
+  /** The block of an input that has one or is to get one: state, and what comes twice in a row. */
+  private residentBlock(slot: InputSlot, buffer: Buffer, memory: DeviceMemory): Block | null {
+    const again = buffer.id === slot.lastId;
+    if (!again) {
+      if (slot.pinned !== null) unpin(slot, memory);
+      slot.lastId = buffer.id;
+    }
+    const block = memory.blockOf(buffer);
+    if (block !== null) return block;
+    if (buffer.state) return memory.makeResident(buffer, this.name);
+    if (!again || slot.replaced || slot.bytes < pinFrom) return null;
+    slot.pinned = memory.makeResident(buffer, this.name);
+    return slot.pinned;
+  }
+
+  private copyStaged(program: WasmProgram, slot: InputSlot, buffer: Buffer): void {
+    const { memory } = program;
+    const at = program.stagingAt + slot.staged;
+    program.bindInput(slot, at);
+    // The same buffer was given twice, and one of the two is to be written over.
+    const block = memory.blockOf(buffer);
+    if (block !== null) memory.u8.copyWithin(at, block.at, block.at + block.bytes);
+    else memory.copyIn(at, hostOf(buffer));
+  }
+
+  /** Keeps old elements that a later reader wants and the run writes over. */
+  private saveOld(
+    program: WasmProgram,
+    inputs: readonly Buffer[],
+    outputs: readonly Buffer[],
+  ): void {
+    const { memory, plan, early } = program;
+    for (let k = 0; k < early.length; k++) {
+      const { dtype, size, buffer } = plan.outputs[early[k]!]!;
+      const at = program.inputs[plan.buffers[buffer]!.input]!.address;
+      outputs[early[k]!]!.host = memory.copyOut(dtype, at, size);
+    }
+    if (!program.writesInputs) return;
+    for (let i = 0; i < inputs.length; i++) {
+      const input = inputs[i]!;
+      const { replaced, resident } = program.inputs[i]!;
+      if (replaced && input.shared && input.host === null && resident !== null) {
+        memory.saveToHost(input, resident);
+      }
+    }
+  }
+
+  private execute(program: WasmProgram): void {
+    const { i32 } = program.memory;
+    if (program.hasFaults) {
+      i32[control.faultParams >> 2] = 0;
+      i32[control.faultNumber >> 2] = 0;
+    }
+    const { threads } = this.up;
+    const count = program.threaded ? threads.usable : 1;
+    const status =
+      this.level >= 2
+        ? this.runSlowly(program, count)
+        : this.runCommands(program, 0, program.count, count);
+    if (status === statusAborted) throw this.trapError(program, null);
+    if (program.hasFaults && i32[control.faultNumber >> 2] !== 0) throw faultError(program);
+  }
+
+  private runCommands(program: WasmProgram, first: number, count: number, threads: number): number {
+    const { driver } = this.up;
+    try {
+      return driver.run(program.commands + commandBytes * first, count, threads, this.block);
+    } catch (error) {
+      if (threads > 1) driver.rescue(threads, this.block);
+      if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
+      throw this.trapError(program, error);
+    }
+  }
+
+  /** One command after the other, timed. */
+  private runSlowly(program: WasmProgram, threads: number): number {
+    const times: number[] = [];
+    let status = 0;
+    for (let i = 0; i < program.count && status === 0; i++) {
+      const start = performance.now();
+      status = this.runCommands(program, i, 1, threads);
+      times.push(1000 * (performance.now() - start));
+    }
+    describeRun(program, times);
+    return status;
+  }
+
+  private trapError(program: WasmProgram, error: unknown): DeviceError {
+    const { memory } = program;
+    if (error !== null) noteTrap(memory.memory, 0, error);
+    const trap = takeTrap(memory.memory);
+    const thread = trap?.thread ?? 0;
+    const at = memory.i32[(control.current >> 2) + 16 * thread]!;
+    const what = `kernel ${program.labelAt(at)} trapped: ${trap?.text ?? "for an unknown reason"}`;
+    return new DeviceError("wasm", `${what} (a defect of Anneal; state may be half updated)`, {
+      cause: error ?? undefined,
+    });
+  }
+
+  /** Gives the outputs their data: a copy, or the block of the input that they take over. */
+  private handOut(
+    program: WasmProgram,
+    inputs: readonly Buffer[],
+    outputs: readonly Buffer[],
+  ): void {
+    const { memory, plan } = program;
+    for (let k = 0; k < outputs.length; k++) {
+      const wanted = plan.outputs[k]!;
+      const output = outputs[k]!;
+      const block = wanted.into >= 0 ? program.inputs[wanted.into]!.resident : null;
+      if (block !== null) {
+        memory.handOver(block, inputs[wanted.into]!, output);
+      } else if (output.host === null) {
+        output.host = memory.copyOut(wanted.dtype, program.addressOf(wanted), wanted.size);
+      }
+    }
+  }
+
+  read(buffer: Buffer): TypedArray {
+    const block = this.running?.memory.blockOf(buffer) ?? null;
+    if (block !== null) return block.memory.copyOut(buffer.dtype, block.at, buffer.size);
+    return hostOf(buffer).slice();
+  }
+
+  free(buffer: Buffer): void {
+    const memory = this.running?.memory;
+    const block = memory?.blockOf(buffer) ?? null;
+    if (block !== null) memory!.drop(block);
+  }
+
+  /** Bytes of WebAssembly memory. */
+  memoryBytes(): number {
+    return this.running?.memory.byteLength ?? 0;
+  }
+
+  /** Resolves once all worker threads take part in large programs (or never will). */
+  async ready(): Promise<void> {
+    await this.up.threads.ready();
+  }
+
+  describe(): Record<string, string | number | boolean> {
+    const { memory, threads, choice } = this.up;
+    return {
+      runtime: runtimeName(),
+      simd: true,
+      relaxed: choice.relaxed,
+      revectorized: choice.revectorize,
+      tileRows: choice.rows,
+      threads: threads.count,
+      threadsReady: threads.usable,
+      memoryBytes: memory.byteLength,
+      stateBytes: memory.stateBytes,
+      ...measureTiles(choice),
+    };
+  }
+
+  /** Stops the workers. State moves to the host; compiled programs must not be run again. */
+  dispose(): void {
+    this.running?.threads.dispose();
+    this.running?.memory.dispose();
+    this.running = null;
+  }
+}
+
+/** Lets the last buffer go, unless others have its block now: an update, or this very run. */
+function unpin(slot: InputSlot, memory: DeviceMemory): void {
+  const block = slot.pinned!;
+  const { buffer } = block;
+  slot.pinned = null;
+  if (buffer.id !== slot.lastId || buffer.device !== block) return;
+  if (block.used !== memory.clock) memory.drop(block);
+}
+
+function faultError(program: WasmProgram): ArgumentError {
+  const { i32 } = program.memory;
+  const number = i32[control.faultNumber >> 2]! - 1;
+  const fault = program.faultOf(i32[control.faultParams >> 2]!, number);
+  const { op = "program", detail = `fault ${number}`, scope } = fault ?? {};
+  return new ArgumentError(op, detail, { in: scope });
+}

@@ -1,0 +1,274 @@
+// A plan made runnable: its kernels' functions, a command list in wasm memory for the driver, and for
+// every kernel the addresses that it takes. Addresses are written again only when they change.
+// Not here: rendering and compiling (program-kernels.ts), running (backend.ts).
+
+import { itemSize } from "../../ir/dtype.ts";
+import { sizeOf } from "../../ir/node.ts";
+import type { Fault, Plan, PlanOutput, Step } from "../../schedule/plan.ts";
+import type { Program } from "../backend.ts";
+import { contractParts } from "./contract.ts";
+import {
+  barrierFlag,
+  checkFlag,
+  command,
+  commandBytes,
+  commandWords,
+  parallelFlag,
+} from "./driver-control.ts";
+import type { Block, DeviceMemory } from "./memory.ts";
+import { barriersOf } from "./program-barriers.ts";
+import { costOf } from "./program-cost.ts";
+
+/** Free bytes before each kernel's parameters. */
+const scratchBytes = 256;
+/** Kernels below this stay on one thread; programs whose large kernels sum to less than the second
+ *  figure do not wake the workers. Microseconds. */
+const splitFrom = 5;
+const wakeFrom = 20;
+
+/** An input that a run may write to, or that has been seen before. */
+export interface InputSlot {
+  /** Words of memory that hold its address. */
+  readonly words: Int32Array;
+  readonly bytes: number;
+  /** Some output takes over its memory. */
+  readonly replaced: boolean;
+  /** The address that the words hold. */
+  address: number;
+  /** Where copies of passing buffers go, from the end of the arena; -1: none came yet. */
+  staged: number;
+  /** The buffer of the last run, and its block if it came twice and stays until another comes. */
+  lastId: number;
+  pinned: Block | null;
+  /** Its block in the present run; null: a copy behind the arena. */
+  resident: Block | null;
+}
+
+export class WasmProgram implements Program {
+  readonly plan: Plan;
+  compileMs = 0;
+  readonly memory: DeviceMemory;
+  readonly inputs: readonly InputSlot[];
+  readonly hasFaults: boolean;
+  readonly writesInputs: boolean;
+  /** Large enough for all threads. */
+  readonly threaded: boolean;
+  /** The command list. */
+  readonly commands: number;
+  readonly count: number;
+  /** Float64 index of the first scalar. */
+  readonly scalarsAt: number;
+  /** The plan's step of each command. */
+  readonly steps: readonly Step[];
+  /** Outputs to be copied before the run: their input is written over. */
+  readonly early: readonly number[];
+  /** Bytes after the arena that copies of inputs take. */
+  stagingBytes = 0;
+  /** The arena's address that the parameters hold. */
+  arenaAt = -1;
+  private readonly arenaWords: Int32Array;
+  private readonly arenaOffsets: Float64Array;
+  private readonly paramsAt: number[] = [];
+  private readonly block: number;
+
+  constructor(plan: Plan, memory: DeviceMemory, threads: number, functions: readonly number[]) {
+    this.plan = plan;
+    this.memory = memory;
+    const shares = plan.steps.map(shareOf);
+    const kept = plan.steps.map((_, i) => i).filter((i) => shares[i]!.extent > 0);
+    this.steps = kept.map((i) => plan.steps[i]!);
+    this.count = kept.length;
+    this.hasFaults = plan.steps.some((step) => step.faults.length > 0);
+    this.writesInputs = plan.outputs.some(({ into }) => into >= 0);
+    const large = kept.map((i) => shares[i]!).filter((s) => s.parallel);
+    this.threaded = threads > 1 && large.reduce((sum, s) => sum + s.cost, 0) >= wakeFrom;
+    const copies = kept.map((i) => (this.threaded && shares[i]!.parallel ? threads : 1));
+    const strides = this.steps.map(strideOf);
+    const scalarBytes = 8 * plan.graph.scalars.length;
+    const headBytes = align(commandBytes * this.count + scalarBytes);
+    const bytes = strides.reduce((sum, stride, i) => sum + stride * copies[i]!, headBytes);
+    this.block = memory.allocate(bytes, "a program's commands");
+    this.commands = this.block;
+    this.scalarsAt = (this.block + commandBytes * this.count) / 8;
+    const words = new AddressWords(plan);
+    let at = this.block + headBytes;
+    this.steps.forEach((step, i) => {
+      const params = at + scratchBytes;
+      this.paramsAt.push(params);
+      for (let copy = 0; copy < copies[i]!; copy++) {
+        this.writeParams(step, params + copy * strides[i]!, words);
+      }
+      at += copies[i]! * strides[i]!;
+      this.writeCommand(i, functions[kept[i]!]!, params, strides[i]!, shares[kept[i]!]!);
+    });
+    this.writeFlags(kept, shares);
+    this.inputs = words.inputSlots();
+    this.arenaWords = Int32Array.from(words.arenaWords);
+    this.arenaOffsets = Float64Array.from(words.arenaOffsets);
+    this.early = earlyOutputs(plan);
+  }
+
+  private writeParams(step: Step, params: number, words: AddressWords): void {
+    let word = params / 4;
+    for (const buffer of step.buffers) words.note(buffer, word++);
+    const { i32 } = this.memory;
+    for (const scalar of step.scalars) i32[word++] = 8 * (this.scalarsAt + scalar);
+  }
+
+  private writeCommand(i: number, func: number, params: number, stride: number, s: Share): void {
+    const { i32 } = this.memory;
+    const at = this.commands / 4 + commandWords * i;
+    i32[at + command.func] = func;
+    i32[at + command.params] = params;
+    i32[at + command.stride] = stride;
+    i32[at + command.extent] = s.extent;
+    i32[at + command.grain] = s.grain;
+    i32[at + command.pieces] = s.pieces;
+  }
+
+  private writeFlags(kept: readonly number[], shares: readonly Share[]): void {
+    const parallel = kept.map((i) => this.threaded && shares[i]!.parallel);
+    const barriers = barriersOf(this.plan, this.steps, parallel);
+    const commit = kept.findIndex((i) => i >= this.plan.commit);
+    for (let i = 0; i < this.count; i++) {
+      let flags = parallel[i] ? parallelFlag : 0;
+      if (barriers[i]) flags |= barrierFlag;
+      if (i === commit && this.hasFaults) flags |= checkFlag;
+      this.memory.i32[this.commands / 4 + commandWords * i + command.flags] = flags;
+    }
+  }
+
+  /** Where the arena lies now. */
+  bindArena(arenaAt: number): void {
+    if (arenaAt === this.arenaAt) return;
+    const { arenaWords, arenaOffsets } = this;
+    const { i32 } = this.memory;
+    for (let i = 0; i < arenaWords.length; i++) i32[arenaWords[i]!] = arenaAt + arenaOffsets[i]!;
+    this.arenaAt = arenaAt;
+  }
+
+  /** Where an input lies now. */
+  bindInput(slot: InputSlot, address: number): void {
+    if (address === slot.address) return;
+    const { words } = slot;
+    const { i32 } = this.memory;
+    for (let i = 0; i < words.length; i++) i32[words[i]!] = address;
+    slot.address = address;
+  }
+
+  /** Gives an input a place for copies behind the arena. */
+  stage(slot: InputSlot): void {
+    slot.staged = this.stagingBytes;
+    this.stagingBytes += align(slot.bytes + 64);
+  }
+
+  /** Bytes of arena that a run needs, copies of inputs included. */
+  get needBytes(): number {
+    return align(this.plan.arenaBytes + 64) + this.stagingBytes;
+  }
+
+  /** Where copies of inputs begin. */
+  get stagingAt(): number {
+    return this.memory.arenaAt + align(this.plan.arenaBytes + 64);
+  }
+
+  /** Where the data of an output lies after a run. */
+  addressOf(output: PlanOutput): number {
+    const { input, offset } = this.plan.buffers[output.buffer]!;
+    return input >= 0 ? this.inputs[input]!.address : this.memory.arenaAt + offset;
+  }
+
+  /** What fault `number` means in the kernel whose parameters lie at `params` (of any thread). */
+  faultOf(params: number, number: number): Fault | undefined {
+    let last = -1;
+    for (let i = 0; i < this.count; i++) if (this.paramsAt[i]! <= params >>> 0) last = i;
+    return this.steps[last]?.faults[number];
+  }
+
+  /** The label of the command at an address. */
+  labelAt(address: number): string {
+    return this.steps[((address >>> 0) - this.commands) / commandBytes]?.label ?? "unknown";
+  }
+
+  /** Gives its memory back. Not to be run again. */
+  dispose(): void {
+    this.memory.release(this.block);
+  }
+}
+
+/** How the range of a kernel is cut. */
+interface Share {
+  readonly extent: number;
+  readonly grain: number;
+  readonly pieces: number;
+  readonly parallel: boolean;
+  /** Microseconds on one thread, roughly. */
+  readonly cost: number;
+}
+
+/** Depends on the kernel alone, never on the number of threads. */
+function shareOf({ kernel }: Step): Share {
+  const loop = kernel.kind === "loop";
+  const extent = loop ? kernel.axes[0]! : contractParts(kernel);
+  // Products of pieces and threads must stay below 2^32.
+  const grain = Math.max(loop ? kernel.grain : 1, Math.ceil(extent / 2 ** 25));
+  const pieces = Math.ceil(extent / grain);
+  const cost = costOf(kernel);
+  return { extent, grain, pieces, cost, parallel: pieces > 1 && cost >= splitFrom };
+}
+
+function strideOf(step: Step): number {
+  return align(scratchBytes + 4 * (step.buffers.length + step.scalars.length));
+}
+
+function align(bytes: number): number {
+  return Math.ceil(bytes / 64) * 64;
+}
+
+/** Outputs that are an old value of an input whose memory another output takes over. */
+function earlyOutputs({ outputs, buffers, graph }: Plan): number[] {
+  const isOld = (output: PlanOutput, k: number) => {
+    const input = buffers[output.buffer]?.input ?? -1;
+    if (output.into >= 0 || input < 0) return false;
+    const taker = outputs.findIndex((other) => other.into === input);
+    return taker >= 0 && graph.outputs[taker] !== graph.outputs[k];
+  };
+  return outputs.map((_, k) => k).filter((k) => isOld(outputs[k]!, k));
+}
+
+/** Collects which words of memory hold addresses of what. */
+class AddressWords {
+  readonly arenaWords: number[] = [];
+  readonly arenaOffsets: number[] = [];
+  private readonly plan: Plan;
+  private readonly perInput: number[][];
+
+  constructor(plan: Plan) {
+    this.plan = plan;
+    this.perInput = plan.graph.inputs.map(() => []);
+  }
+
+  note(buffer: number, word: number): void {
+    const { input, offset } = this.plan.buffers[buffer]!;
+    if (input >= 0) {
+      this.perInput[input]!.push(word);
+    } else {
+      this.arenaWords.push(word);
+      this.arenaOffsets.push(offset);
+    }
+  }
+
+  inputSlots(): InputSlot[] {
+    const { graph, outputs } = this.plan;
+    return graph.inputs.map((node, i) => ({
+      words: Int32Array.from(this.perInput[i]!),
+      bytes: sizeOf(node.shape) * itemSize[node.dtype],
+      replaced: outputs.some(({ into }) => into === i),
+      address: -1,
+      staged: -1,
+      lastId: -1,
+      pinned: null,
+      resident: null,
+    }));
+  }
+}
