@@ -104,6 +104,11 @@ export class Lowerer {
     return this.compute(node, coords);
   }
 
+  /** The value from its sources, whether or not it also exists as data. */
+  computeHere(node: Node, coords: readonly Affine[]): Expr {
+    return this.compute(node, coords);
+  }
+
   private compute(node: Node, coords: readonly Affine[]): Expr {
     const { dtype } = node;
     const x = (i: number, c: readonly Affine[] = coords) => this.expr(node.src[i], c);

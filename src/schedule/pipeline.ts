@@ -1,18 +1,106 @@
-// The whole lowering, top to bottom, one named line a pass.
+// The whole lowering, top to bottom, one named line a pass. Where a kernel finds that it cannot read
+// something as it lies, the plan starts again with that hint: the hints only grow, so this ends.
 
-import type { Graph } from "../ir/graph.ts";
+import { type Graph } from "../ir/graph.ts";
+import { type Node, sizeOf } from "../ir/node.ts";
+import { rewrite, simplifyRules } from "../ir/simplify.ts";
+import { CutEpilogue, lowerContract } from "./contraction.ts";
+import { fuse } from "./fuse.ts";
+import { type Group, type Grouping, type Hints, makeGroups } from "./groups.ts";
+import { lowerLoop, lowerScatter } from "./loops.ts";
+import { NeedsData } from "./lower.ts";
+import { planMemory } from "./memory.ts";
+import { orderGroups } from "./order-groups.ts";
+import { copyNode, planOutputs } from "./outputs.ts";
 import type { Plan, Target } from "./plan.ts";
+import { Planner } from "./planner.ts";
+import { prepareRules } from "./prepare.ts";
 
 /** Lowers a graph for a backend. A null target (a backend that interprets graphs) gets no steps. */
 export function lower(graph: Graph, target: Target | null): Plan {
-  if (target === null) {
-    const outputs = graph.outputs.map((o, i) => ({
-      dtype: o.dtype,
-      size: o.shape.reduce((p, d) => p * d, 1),
-      buffer: -1,
-      into: graph.into[i],
-    }));
-    return { graph, buffers: [], steps: [], outputs, arenaBytes: 0, commit: 0 };
+  if (target === null) return withoutSteps(graph);
+  const simple = rewrite(graph, simplifyRules, prepareRules);
+  const hints: Hints = { realize: new Set(), canonical: new Set(), noEpilogue: new Set() };
+  for (;;) {
+    const before = hints.realize.size + hints.canonical.size + hints.noEpilogue.size;
+    try {
+      return plan(graph, simple, target, hints);
+    } catch (error) {
+      if (error instanceof NeedsData) {
+        hints.realize.add(error.node);
+        if (error.canonical) hints.canonical.add(error.node);
+      } else if (error instanceof CutEpilogue) hints.noEpilogue.add(error.contract);
+      else throw error;
+      const after = hints.realize.size + hints.canonical.size + hints.noEpilogue.size;
+      if (after === before) throw new Error(`lowering does not end: ${describe(error)}`);
+    }
   }
-  throw new Error("not yet");
+}
+
+function describe(error: NeedsData | CutEpilogue): string {
+  const node = error instanceof NeedsData ? error.node : error.contract;
+  return `${node.op} ${node.dtype} [${node.shape}]`;
+}
+
+function plan(original: Graph, graph: Graph, target: Target, hints: Hints): Plan {
+  const grouping = makeGroups(graph, hints);
+  const fused = fuse(grouping);
+  const planner = new Planner(graph, target, hints, grouping.realized);
+  const { groups, direct } = orderGroups(graph, fused, grouping.realized);
+  for (const [node, input] of direct) planner.direct.set(node, input);
+  const needed = readers(graph, groups, grouping);
+  const saved = planOutputs.saveOld(planner);
+  for (const group of groups) lowerGroup(planner, group, needed);
+  const outputs = planOutputs.finish(planner, saved);
+  const arenaBytes = planMemory(planner.buffers, planner.steps, outputs);
+  const commit = firstWrite(planner);
+  const { buffers, steps } = planner;
+  return { graph: original, buffers, steps, outputs, arenaBytes, commit };
+}
+
+function lowerGroup(planner: Planner, group: Group, needed: (g: Group, n: Node) => boolean): void {
+  if (group.space.includes(0) && group.kind !== "scatter" && !group.inner.includes(true)) {
+    for (const item of group.items) copyNode.empty(planner, item);
+  } else if (group.kind === "contract") lowerContract(planner, group);
+  else if (group.kind === "scatter") lowerScatter(planner, group);
+  else lowerLoop(planner, group, (n) => needed(group, n));
+}
+
+/** Whether anything outside its group reads a node. */
+function readers(graph: Graph, groups: readonly Group[], grouping: Grouping) {
+  const outputs = new Set(graph.outputs);
+  const owner = new Map<Node, Group>();
+  for (const g of groups) for (const item of g.items) owner.set(item, g);
+  const outside = new Set<Node>();
+  for (const g of groups) {
+    const seen = new Set<Node>();
+    const stack = g.items.flatMap((n) => [...n.src]);
+    if (g.contract) stack.push(...g.contract.src);
+    while (stack.length > 0) {
+      const n = stack.pop() as Node;
+      if (seen.has(n)) continue;
+      seen.add(n);
+      if (grouping.realized.has(n)) {
+        if (owner.get(n) !== g) outside.add(n);
+      } else stack.push(...n.src);
+    }
+  }
+  return (_group: Group, n: Node) => outputs.has(n) || outside.has(n);
+}
+
+function firstWrite(planner: Planner): number {
+  const at = planner.steps.findIndex((step) =>
+    step.kernel.operands.some((o, i) => o.write && planner.buffers[step.buffers[i]].input >= 0),
+  );
+  return at < 0 ? planner.steps.length : at;
+}
+
+function withoutSteps(graph: Graph): Plan {
+  const outputs = graph.outputs.map((o, i) => ({
+    dtype: o.dtype,
+    size: sizeOf(o.shape),
+    buffer: -1,
+    into: graph.into[i],
+  }));
+  return { graph, buffers: [], steps: [], outputs, arenaBytes: 0, commit: 0 };
 }

@@ -1,0 +1,129 @@
+// The order in which groups run, and which of them may write a new value straight over the old one:
+// only when every other reader of the old value has run, and its own reads are at the same place.
+
+import type { Graph } from "../ir/graph.ts";
+import type { Node } from "../ir/node.ts";
+import { isElementwise } from "../ir/op.ts";
+import { dependencies, owners } from "./fuse.ts";
+import { dataSources, type Group } from "./groups.ts";
+
+export interface Order {
+  readonly groups: Group[];
+  /** Outputs written in place, with the position of the input that they replace. */
+  readonly direct: Map<Node, number>;
+}
+
+export function orderGroups(
+  graph: Graph,
+  groups: readonly Group[],
+  realized: ReadonlySet<Node>,
+): Order {
+  const owner = owners(groups);
+  const deps = new Map(groups.map((g) => [g, dependencies(g, realized, owner)]));
+  const readers = readersOfInputs(graph, groups, realized);
+  const direct = new Map<Node, number>();
+  graph.outputs.forEach((node, i) => {
+    const into = graph.into[i];
+    const group = owner.get(node);
+    if (into < 0 || !group || direct.has(node)) return;
+    const target = graph.inputs[into];
+    if (!fitsInPlace(graph, group, node, target)) return;
+    const before = (readers.get(target) ?? []).filter((g) => g !== group);
+    if (before.some((g) => needs(deps, g, group))) return;
+    const mine = deps.get(group) as Set<Group>;
+    for (const g of before) mine.add(g);
+    direct.set(node, into);
+  });
+  const writing = new Set([...direct.keys()].map((n) => owner.get(n) as Group));
+  return { groups: sort(groups, deps, writing, hasFaults(groups)), direct };
+}
+
+function readersOfInputs(
+  graph: Graph,
+  groups: readonly Group[],
+  realized: ReadonlySet<Node>,
+): Map<Node, Group[]> {
+  const readers = new Map<Node, Group[]>(graph.inputs.map((n) => [n, []]));
+  for (const g of groups) {
+    const found = new Set<Node>();
+    const roots = g.contract ? [...g.items, g.contract] : g.items;
+    for (const item of roots) for (const s of dataSources(item, realized)) found.add(s);
+    for (const s of found) readers.get(s)?.push(g);
+  }
+  return readers;
+}
+
+/** One elementwise pass whose reads of the target lie where it writes. */
+function fitsInPlace(graph: Graph, group: Group, node: Node, target: Node): boolean {
+  if (group.kind !== "loop" || group.inner.includes(true)) return false;
+  if (target.dtype !== node.dtype || graph.outputs.filter((o) => o === node).length > 1) return false;
+  if (graph.inputs.filter((n) => n.buffer === target.buffer).length > 1) return false;
+  const seen = new Map<Node, boolean>();
+  const stack: [Node, boolean][] = group.items.map((n) => [n, true]);
+  while (stack.length > 0) {
+    const [n, ok] = stack.pop() as [Node, boolean];
+    if (n === target) {
+      if (!ok) return false;
+      continue;
+    }
+    if (seen.get(n) === false || seen.get(n) === ok) continue;
+    seen.set(n, ok);
+    for (const s of n.src) stack.push([s, ok && isElementwise(n.op)]);
+  }
+  return true;
+}
+
+function needs(deps: ReadonlyMap<Group, ReadonlySet<Group>>, from: Group, to: Group): boolean {
+  const seen = new Set<Group>();
+  const stack = [from];
+  while (stack.length > 0) {
+    const g = stack.pop() as Group;
+    if (g === to) return true;
+    if (seen.has(g)) continue;
+    seen.add(g);
+    stack.push(...(deps.get(g) as Set<Group>));
+  }
+  return false;
+}
+
+function hasFaults(groups: readonly Group[]): boolean {
+  const seen = new Set<Node>();
+  const stack = groups.flatMap((g) => [...g.items]);
+  while (stack.length > 0) {
+    const n = stack.pop() as Node;
+    if (seen.has(n)) continue;
+    seen.add(n);
+    if (n.op === "gather" || n.op === "scatterAdd") return true;
+    stack.push(...n.src);
+  }
+  return false;
+}
+
+/** Depth first, in the given order. With faults, all that writes into state comes last. */
+function sort(
+  groups: readonly Group[],
+  deps: ReadonlyMap<Group, ReadonlySet<Group>>,
+  writing: ReadonlySet<Group>,
+  writesLast: boolean,
+): Group[] {
+  const done = new Set<Group>();
+  const order: Group[] = [];
+  const late = new Map<Group, boolean>();
+  const isLate = (g: Group): boolean => {
+    const known = late.get(g);
+    if (known !== undefined) return known;
+    late.set(g, false);
+    const answer = writing.has(g) || [...(deps.get(g) as Set<Group>)].some(isLate);
+    late.set(g, answer);
+    return answer;
+  };
+  const visit = (g: Group): void => {
+    if (done.has(g)) return;
+    done.add(g);
+    for (const d of deps.get(g) as Set<Group>) visit(d);
+    order.push(g);
+  };
+  if (writesLast) for (const g of groups) if (!isLate(g)) visit(g);
+  for (const g of groups) visit(g);
+  return order;
+}

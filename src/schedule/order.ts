@@ -1,0 +1,234 @@
+// Loop order: which axis runs innermost, which is the vector axis, and which neighbours are one axis.
+// The order follows the memory of the largest access, so data is walked as it lies.
+
+import type { Affine, Expr, LoopKernel, Reduce, Stage, Store } from "./kernel.ts";
+
+/** An access pattern that the order should suit, and how many elements it touches. */
+export interface Access {
+  readonly at: Affine;
+  readonly weight: number;
+}
+
+/** Every expression reachable from the stages, each once. */
+export function eachExpr(roots: readonly Expr[], visit: (e: Expr) => void): void {
+  const seen = new Set<Expr>();
+  const stack = [...roots];
+  while (stack.length > 0) {
+    const e = stack.pop() as Expr;
+    if (seen.has(e)) continue;
+    seen.add(e);
+    visit(e);
+    stack.push(...childrenOf(e));
+  }
+}
+
+export function childrenOf(e: Expr): Expr[] {
+  switch (e.k) {
+    case "unary":
+    case "cast":
+    case "masked":
+      return [e.x];
+    case "binary":
+    case "compare":
+      return [e.x, e.y];
+    case "where":
+      return [e.cond, e.x, e.y];
+    case "gather":
+      return [e.index];
+    case "random":
+      return [e.seed, e.base];
+    default:
+      return [];
+  }
+}
+
+/** Rewrites all affine forms of an expression, keeping what is shared shared. */
+export function mapForms(root: Expr, f: (a: Affine) => Affine, memo: Map<Expr, Expr>): Expr {
+  const known = memo.get(root);
+  if (known) return known;
+  const go = (e: Expr) => mapForms(e, f, memo);
+  let e: Expr;
+  switch (root.k) {
+    case "load":
+    case "axis":
+      e = { ...root, at: f(root.at) };
+      break;
+    case "gather":
+      e = { ...root, at: f(root.at), index: go(root.index) };
+      break;
+    case "random":
+      e = { ...root, at: f(root.at), seed: go(root.seed), base: go(root.base) };
+      break;
+    case "masked": {
+      const ranges = root.ranges.map((r) => ({ at: f(r.at), size: r.size }));
+      e = { ...root, ranges, x: go(root.x) };
+      break;
+    }
+    case "unary":
+    case "cast":
+      e = { ...root, x: go(root.x) };
+      break;
+    case "binary":
+    case "compare":
+      e = { ...root, x: go(root.x), y: go(root.y) };
+      break;
+    case "where":
+      e = { ...root, cond: go(root.cond), x: go(root.x), y: go(root.y) };
+      break;
+    default:
+      e = root;
+  }
+  memo.set(root, e);
+  return e;
+}
+
+function stretch(a: Affine, extents: readonly number[]): number {
+  let n = 1;
+  for (let i = 0; i < a.coef.length; i++) if (a.coef[i] !== 0) n *= extents[i];
+  return n;
+}
+
+/** Axes outermost first, as the largest access has them in memory. Axes it does not move along follow
+ *  the next largest, and in the end their own order. */
+export function orderAxes(
+  axes: readonly number[],
+  accesses: readonly Access[],
+  extents: readonly number[],
+): number[] {
+  const ranked = [...accesses].sort(
+    (p, q) => q.weight * stretch(q.at, extents) - p.weight * stretch(p.at, extents),
+  );
+  return [...axes].sort((p, q) => {
+    for (const { at } of ranked) {
+      const [a, b] = [Math.abs(at.coef[p] ?? 0), Math.abs(at.coef[q] ?? 0)];
+      if (a !== b && a !== 0 && b !== 0) return b - a;
+    }
+    return p - q;
+  });
+}
+
+/** The axis along which most accesses are contiguous (or do not move). */
+export function chooseVector(
+  axes: readonly number[],
+  accesses: readonly Access[],
+  extents: readonly number[],
+): number {
+  let [best, score] = [-1, 0];
+  for (const axis of axes) {
+    if (extents[axis] < 2) continue;
+    let s = 0;
+    for (const { at, weight } of accesses) {
+      const c = at.coef[axis] ?? 0;
+      if (c === 1) s += weight * (1 + Math.min(1, stretch(at, extents) / 1e6));
+      else if (c === 0) s += weight * 0.25;
+      else s -= weight * 0.5;
+    }
+    s *= Math.min(extents[axis], 16) / 16;
+    if (s > score) [best, score] = [axis, s];
+  }
+  return best;
+}
+
+/** All forms of the stages. */
+function formsOf(stages: readonly Stage[]): Affine[] {
+  const forms: Affine[] = [];
+  const roots: Expr[] = [];
+  for (const s of stages) {
+    for (const st of s.stores) {
+      forms.push(st.at);
+      roots.push(st.value);
+      if (st.scatter) roots.push(st.scatter.index);
+    }
+    for (const r of s.reduces) {
+      roots.push(r.value);
+      if (r.index) forms.push(r.index);
+    }
+  }
+  eachExpr(roots, (e) => {
+    if (e.k === "masked") for (const r of e.ranges) forms.push(r.at);
+    else if ("at" in e) forms.push(e.at);
+  });
+  return forms;
+}
+
+/** Groups neighbouring axes that every form walks as one. */
+export function collapse(
+  axes: readonly number[],
+  forms: readonly Affine[],
+  extents: readonly number[],
+): number[][] {
+  const runs: number[][] = [];
+  for (const axis of axes) {
+    if (extents[axis] === 1) continue;
+    const run = runs[runs.length - 1];
+    const before = run?.[run.length - 1];
+    const joins =
+      before !== undefined &&
+      forms.every((f) => (f.coef[before] ?? 0) === (f.coef[axis] ?? 0) * extents[axis]);
+    if (joins) run.push(axis);
+    else runs.push([axis]);
+  }
+  return runs;
+}
+
+export interface Draft {
+  readonly extents: readonly number[];
+  /** In loop order. */
+  readonly parallel: readonly number[];
+  readonly inner: readonly number[];
+  readonly vector: number;
+  readonly stages: readonly Stage[];
+}
+
+/** Renumbers axes (parallel first), merges neighbours and picks the grain. */
+export function finish(
+  draft: Draft,
+  rest: Pick<LoopKernel, "operands" | "regs" | "scalars">,
+): LoopKernel {
+  const { extents } = draft;
+  const forms = formsOf(draft.stages);
+  const outer = collapse(draft.parallel, forms, extents);
+  if (outer.length === 0) outer.push([]);
+  const inner = collapse(draft.inner, forms, extents);
+  const runs = [...outer, ...inner];
+  const axes = runs.map((run) => run.reduce((n, a) => n * extents[a], 1));
+  const convert = (f: Affine): Affine => ({
+    base: f.base,
+    coef: runs.map((run) => (run.length > 0 ? (f.coef[run[run.length - 1]] ?? 0) : 0)),
+  });
+  const innerIds = inner.map((_, i) => outer.length + i);
+  const stages = draft.stages.map((stage): Stage => {
+    const memo = new Map<Expr, Expr>();
+    const go = (e: Expr) => mapForms(e, convert, memo);
+    return {
+      axes: stage.axes.length > 0 ? innerIds : [],
+      stores: stage.stores.map(
+        (s): Store => ({
+          ...s,
+          at: convert(s.at),
+          value: go(s.value),
+          ...(s.scatter && { scatter: { ...s.scatter, index: go(s.scatter.index) } }),
+        }),
+      ),
+      reduces: stage.reduces.map(
+        (r): Reduce => ({ ...r, value: go(r.value), ...(r.index && { index: convert(r.index) }) }),
+      ),
+    };
+  });
+  const vector = runs.findIndex((run) => run.includes(draft.vector));
+  const kernel = { kind: "loop" as const, axes, parallel: outer.length, vector, ...rest, stages };
+  return { ...kernel, grain: chooseGrain(kernel) };
+}
+
+/** Pieces of about 16k element steps, in whole blocks of vectors where axis 0 is the vector axis. */
+function chooseGrain(kernel: Omit<LoopKernel, "grain">): number {
+  const total = kernel.axes.reduce((n, d) => n * d, 1);
+  const first = Math.max(1, kernel.axes[0]);
+  const each = Math.max(1, total / first) * Math.max(1, kernel.stages.length);
+  if (total * kernel.stages.length <= 32768) return roundUp(first, kernel.vector === 0 ? 16 : 1);
+  return roundUp(Math.ceil(16384 / each), kernel.vector === 0 ? 16 : 1);
+}
+
+function roundUp(n: number, to: number): number {
+  return Math.ceil(n / to) * to;
+}

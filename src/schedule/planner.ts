@@ -1,0 +1,62 @@
+// The planner's notebook: buffers, placements and steps of one plan under construction.
+// Not here: what decides them (loops.ts, contraction.ts), or the arena (memory.ts).
+
+import type { DType } from "../ir/dtype.ts";
+import type { Graph } from "../ir/graph.ts";
+import { type Node, sizeOf } from "../ir/node.ts";
+import { rowMajor } from "./affine.ts";
+import type { Hints } from "./groups.ts";
+import type { Kernel } from "./kernel.ts";
+import type { LowerContext, Placement } from "./lower.ts";
+import type { PlanBuffer, Step, Target } from "./plan.ts";
+
+export class Planner implements LowerContext {
+  readonly graph: Graph;
+  readonly target: Target;
+  readonly hints: Hints;
+  readonly realized: ReadonlySet<Node>;
+  readonly placements = new Map<Node, Placement>();
+  readonly scalarIndex = new Map<Node, number>();
+  readonly buffers: PlanBuffer[] = [];
+  readonly steps: Step[] = [];
+  /** Outputs that a group may write straight into an input's memory: node to plan buffer. */
+  readonly direct = new Map<Node, number>();
+  /** Nodes that must end in row-major order. */
+  readonly canonical: Set<Node>;
+
+  constructor(graph: Graph, target: Target, hints: Hints, realized: ReadonlySet<Node>) {
+    this.graph = graph;
+    this.target = target;
+    this.hints = hints;
+    this.realized = realized;
+    this.canonical = new Set([...hints.canonical, ...graph.outputs]);
+    graph.inputs.forEach((node, i) => {
+      const buffer = this.buffers.push({
+        dtype: node.dtype,
+        size: sizeOf(node.shape),
+        input: i,
+        offset: 0,
+      });
+      const strides = rowMajor(node.shape);
+      this.placements.set(node, { buffer: buffer - 1, strides, offset: 0 });
+    });
+    graph.scalars.forEach((node, i) => {
+      this.scalarIndex.set(node, i);
+    });
+  }
+
+  temp(dtype: DType, size: number): number {
+    return this.buffers.push({ dtype, size, input: -1, offset: 0 }) - 1;
+  }
+
+  step(kernel: Kernel, from: Omit<Step, "kernel">): void {
+    this.steps.push({ kernel, ...from });
+  }
+}
+
+/** What a step is called in profiles: its ops, and the module that built the last. */
+export function labelOf(nodes: readonly Node[]): string {
+  const names = nodes.map((n) => (n.attrs && "fn" in n.attrs ? n.attrs.fn : n.op));
+  const scope = nodes[nodes.length - 1].scope;
+  return `${names.join("+")} ${nodes[nodes.length - 1].shape.join("×")}${scope ? ` ${scope}` : ""}`;
+}
