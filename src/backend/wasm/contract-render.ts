@@ -1,0 +1,226 @@
+// The loops of a float32 contraction around its register tile, from the outside: parts, batches,
+// blocks of sums, panels (or halves of them), outer rows, tiles of rows.
+// Not here: what happens in a tile (contract-tile.ts), how the work is cut (contract-tiling.ts),
+// other dtypes (contract-loop.ts).
+
+import type { ContractKernel } from "../../schedule/kernel.ts";
+import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
+import { emitDecode, emitFor } from "./contract-cursor.ts";
+import { type ContractOptions, TileRenderer } from "./contract-tile.ts";
+import { type Partition, partition, tileRuns } from "./contract-tiling.ts";
+
+/** Renders a simplified float32 contraction; see {@link renderContract}. */
+export function renderTiled(
+  kernel: ContractKernel,
+  module: ModuleBuilder,
+  options: ContractOptions,
+  parts: Partition = partition(kernel),
+): FuncBuilder {
+  const f = module.func(["i32", "i32", "i32"], [], "contract");
+  new ContractRenderer(f, module, kernel, options, parts).emit();
+  return f;
+}
+
+const params = 0;
+const lo = 1;
+const hi = 2;
+
+/** A stretch of indices, in locals. */
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A local with the number of a piece, and how many pieces there are. */
+interface Piece {
+  readonly local: number;
+  readonly extent: number;
+}
+
+class ContractRenderer extends TileRenderer {
+  emit(): void {
+    const { f, kernel } = this;
+    this.epilogue.start(params);
+    this.a.start(params, kernel.a.operand);
+    this.b.start(params, kernel.b.operand);
+    this.c.start(params, kernel.store.operand);
+    const part = f.local("i32");
+    emitFor(f, { local: part, from: lo, to: hi }, () => this.emitPart(part));
+  }
+
+  private emitPart(part: number): void {
+    const { f, parts } = this;
+    const { chunks } = parts;
+    const i32 = () => f.local("i32");
+    const cut = (extent: number) => ({ local: i32(), extent });
+    const [batch, outer, tile, panel] = [
+      cut(chunks.batch),
+      cut(chunks.outer),
+      cut(chunks.tile),
+      cut(chunks.panel),
+    ];
+    emitDecode(f, part, 0, [batch, outer, tile, panel], this.scratch);
+    const batches = this.range(batch, parts.batches);
+    const outers = this.range(outer, parts.outer);
+    const panels = this.range(panel, parts.panels);
+    const flat = i32();
+    emitFor(f, { local: flat, ...batches }, () => {
+      this.decode(flat, 0, this.kernel.batch);
+      this.enter("batch", this.kernel.batch);
+      this.emitBlocks(() => this.emitPanels(panels, () => this.emitOuter(outers, tile)));
+    });
+  }
+
+  /** The range of piece `piece` of `count` things, in locals. */
+  private range(piece: Piece, count: number): Stretch {
+    const { f } = this;
+    const bound = (add: number) => {
+      const local = f.local("i32");
+      f.get(piece.local);
+      f.i32(add);
+      f.op("i32.add");
+      f.i32(count);
+      f.op("i32.mul");
+      f.i32(piece.extent);
+      f.op("i32.div_u");
+      f.set(local);
+      return local;
+    };
+    return { from: bound(0), to: bound(1) };
+  }
+
+  /** Emits the loop over blocks of sums. */
+  private emitBlocks(body: () => void): void {
+    const { f, kernel, blocks, block } = this;
+    if (blocks.count === 1) {
+      this.enter("block", []);
+      body();
+      return;
+    }
+    const [from, to, inAxis] = [f.local("i32"), f.local("i32"), f.local("i32")];
+    f.i32(0);
+    f.set(from);
+    f.i32(blocks.count);
+    f.set(to);
+    const before = kernel.sums.slice(0, blocks.axis);
+    const blocked = kernel.sums[blocks.axis]!;
+    const start = this.index[blocked]!;
+    const axes = [...before, blocked].map((axis) => ({
+      local: this.index[axis]!,
+      extent: kernel.axes[axis]!,
+    }));
+    axes[axes.length - 1] = { local: inAxis, extent: blocks.perAxis };
+    emitFor(f, { local: block, from, to }, () => {
+      emitDecode(f, block, 0, axes, this.scratch);
+      f.get(inAxis);
+      f.i32(blocks.size);
+      f.op("i32.mul");
+      f.set(start);
+      this.emitTurns(kernel.axes[blocked]!, start);
+      this.enter("block", [...before, blocked]);
+      body();
+    });
+  }
+
+  /** turns = min(size, extent - start). */
+  private emitTurns(extent: number, start: number): void {
+    const { f, blocks } = this;
+    if (extent % blocks.size === 0) return;
+    f.i32(blocks.size);
+    f.i32(extent);
+    f.get(start);
+    f.op("i32.sub");
+    f.tee(this.turns);
+    f.i32(blocks.size);
+    f.get(this.turns);
+    f.op("i32.lt_s");
+    f.op("select");
+    f.set(this.turns);
+  }
+
+  /** Panels, in halves where tiles are 8 columns wide. */
+  private emitPanels(range: Stretch, body: () => void): void {
+    const { f, kernel } = this;
+    const lane = this.index[kernel.lane]!;
+    emitFor(f, { local: this.index[kernel.panel]!, ...range }, () => {
+      if (this.vectors === 4) {
+        this.enter("panel", [kernel.panel]);
+        body();
+        return;
+      }
+      const [from, to] = [f.local("i32"), f.local("i32")];
+      f.i32(16);
+      f.set(to);
+      emitFor(f, { local: lane, from, to, step: 4 * this.vectors }, () => {
+        this.enter("panel", [kernel.panel, kernel.lane]);
+        body();
+      });
+    });
+  }
+
+  private emitOuter(range: Stretch, tiles: Piece): void {
+    const { f, kernel, parts } = this;
+    const axes = parts.flat ? [] : kernel.rows.slice(0, -1);
+    if (axes.length === 0) {
+      this.enter("outer", []);
+      this.emitTiles(tiles);
+      return;
+    }
+    const flat = f.local("i32");
+    emitFor(f, { local: flat, ...range }, () => {
+      this.decode(flat, 0, axes);
+      this.enter("outer", axes);
+      this.emitTiles(tiles);
+    });
+  }
+
+  /** The tiles of this part among the inner rows: those of the taller height come first. */
+  private emitTiles(piece: Piece): void {
+    const { f, parts } = this;
+    const runs = tileRuns(parts.inner, this.rows);
+    const count = runs.reduce((sum, run) => sum + run.count, 0);
+    const range = this.range(piece, count);
+    let firstTile = 0;
+    let firstRow = 0;
+    for (const run of runs) {
+      const bound = (tile: number) => this.rowOfTile(tile, firstTile, run, firstRow);
+      const [from, to] = [bound(range.from), bound(range.to)];
+      emitFor(f, { local: this.row, from, to, step: run.rows }, () => this.emitTile(run.rows));
+      firstTile += run.count;
+      firstRow += run.count * run.rows;
+    }
+  }
+
+  /** firstRow + rows · clamp(tile - firstTile, 0, count), in a local. */
+  private rowOfTile(
+    tile: number,
+    firstTile: number,
+    run: { rows: number; count: number },
+    firstRow: number,
+  ): number {
+    const { f } = this;
+    const local = f.local("i32");
+    f.get(tile);
+    f.i32(firstTile);
+    f.op("i32.sub");
+    f.set(local);
+    const clamp = (limit: number, keep: "i32.gt_s" | "i32.lt_s") => {
+      f.get(local);
+      f.i32(limit);
+      f.get(local);
+      f.i32(limit);
+      f.op(keep);
+      f.op("select");
+      f.set(local);
+    };
+    clamp(0, "i32.gt_s");
+    clamp(run.count, "i32.lt_s");
+    f.get(local);
+    f.i32(run.rows);
+    f.op("i32.mul");
+    f.i32(firstRow);
+    f.op("i32.add");
+    f.set(local);
+    return local;
+  }
+}
