@@ -1,6 +1,17 @@
 // Gradients of the reductions. x: source; y: the value (reduced axes have size 1); g: its gradient.
 
-import { cast, flip, pad, permute, reduce, reshape, slice } from "../ir/build.ts";
+import {
+  broadcastTo,
+  cast,
+  expand,
+  flip,
+  iota,
+  pad,
+  permute,
+  reduce,
+  reshape,
+  slice,
+} from "../ir/build.ts";
 import { type Node, sizeOf } from "../ir/node.ts";
 import { div, eq, type FnOf, grow, keep, mul } from "./terms.ts";
 
@@ -21,6 +32,14 @@ function extremeVjp(g: Node, x: Node, y: Node, axes: readonly number[]): Node {
   const winners = eq(x, grow(y, x));
   const count = reduce("sum", cast(winners, x.dtype), axes);
   return keep(winners, grow(div(g, count), x));
+}
+
+// To the first of the winners alone: PyTorch's max over an axis, and max pooling.
+export function firstWinner(fn: FnOf<"reduce">, g: Node, x: Node, axis: number): Node {
+  const winner = reduce(fn === "min" ? "argmin" : "argmax", x, [axis]);
+  const shape = x.shape.map((d, i) => (i === axis ? d : 1));
+  const position = broadcastTo(reshape(iota(x.shape[axis]!), shape), x.shape);
+  return keep(eq(position, expand(winner, x.shape)), grow(g, x));
 }
 
 /** For each element the product of all others of its group: those before it times those after it. */

@@ -11,7 +11,7 @@ import type { Op } from "../ir/op.ts";
 import { convVjp } from "./conv.ts";
 import { binaryVjp, unaryVjp } from "./elementwise.ts";
 import { movementVjp } from "./movement.ts";
-import { reduceVjp } from "./reduce.ts";
+import { firstWinner, reduceVjp } from "./reduce.ts";
 import { drop, keep, type VjpRule } from "./terms.ts";
 
 const leaf = () => [];
@@ -24,7 +24,11 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
   where: ({ src: [cond] }, g) => [null, keep(cond!, g), drop(cond!, g)],
   cast: ({ src: [x] }, g) => [isFloat(x!.dtype) ? cast(g, x!.dtype) : null],
   detach: () => [null],
-  reduce: (node, g) => [reduceVjp[node.attrs.fn](g, node.src[0]!, node, node.attrs.axes)],
+  reduce: (node, g) => {
+    const { fn, axes, first } = node.attrs;
+    const x = node.src[0]!;
+    return [first ? firstWinner(fn, g, x, axes[0]!) : reduceVjp[fn](g, x, node, axes)];
+  },
   ...movementVjp,
   // Each element read gives its gradient to where it was read from.
   gather: ({ src: [table, index], attrs }, g) => [

@@ -84,8 +84,8 @@ function checkAxes(op: string, axes: readonly number[], rank: number): void {
   }
 }
 
-/** Reduced axes stay with size 1. */
-export function reduce(fn: ReduceOp, x: Node, axes: readonly number[]): Node {
+/** Reduced axes stay with size 1. `first`: see Attrs.reduce. */
+export function reduce(fn: ReduceOp, x: Node, axes: readonly number[], first = false): Node {
   checkAxes(fn, axes, x.shape.length);
   const sorted = [...axes].sort((p, q) => p - q);
   const shape = x.shape.map((d, i) => (sorted.includes(i) ? 1 : d));
@@ -97,7 +97,8 @@ export function reduce(fn: ReduceOp, x: Node, axes: readonly number[]): Node {
   if (x.dtype === "bool" && (fn === "sum" || fn === "prod")) {
     throw new DtypeError(fn, "is not defined for bool", { hint: "cast to int32 first" });
   }
-  return new Node("reduce", arg ? "int32" : x.dtype, shape, [x], { fn, axes: sorted });
+  const attrs = first ? { fn, axes: sorted, first: true as const } : { fn, axes: sorted };
+  return new Node("reduce", arg ? "int32" : x.dtype, shape, [x], attrs);
 }
 
 export function reshape(x: Node, shape: Shape): Node {

@@ -35,7 +35,9 @@ export interface Attrs {
   where: null;
   /** To the node's dtype. Float to int truncates toward zero; to bool is `!= 0`. */
   cast: null;
-  reduce: { fn: ReduceOp; axes: readonly number[] };
+  /** `first`: the gradient of max or min over one axis goes to the first winner alone (pooling, max
+   *  with indices), not evenly to all. The value is the same. */
+  reduce: { fn: ReduceOp; axes: readonly number[]; first?: true };
   reshape: null;
   permute: { axes: readonly number[] };
   /** Axes of size 1 grow to the node's shape; the rank stays. */
