@@ -1,21 +1,44 @@
-// Tensor: what users hold: a lazy value with a shape and a dtype. Methods are one line each: they call
-// the functions of ops/, which check, broadcast and build nodes.
+// Tensor: what users hold: a lazy value with a shape and a dtype. Here are its state, reading and
+// gradients; the methods that compute are in ops/math-methods.ts and ops/shape-methods.ts, one line
+// each: they call the functions of ops/, which check, broadcast and build nodes.
 
-import type { DType } from "../ir/dtype.ts";
-import type { Node, Shape } from "../ir/node.ts";
+import type { DType, TypedArray } from "../ir/dtype.ts";
+import { type Node, type Shape, sizeOf } from "../ir/node.ts";
+import { backward } from "./autograd.ts";
+import * as core from "./core.ts";
+import { fromArray, type TensorOptions } from "./create.ts";
+import { assignValue } from "./ops/assign.ts";
+import { axisOf, dtypeError } from "./ops/common.ts";
+import { ShapeMethods } from "./ops/shape-methods.ts";
+import * as read from "./read.ts";
+import type { NestedArray, Operand } from "./shape-types.ts";
 import { bumpGeneration, type Trace } from "./trace.ts";
 
-export class Tensor<S extends Shape = Shape> {
+/**
+ * A lazy value: writing an op checks shapes and dtypes at once, reading computes.
+ *
+ * @example
+ * const x = tensor([[1, 2], [3, 4]]);
+ * console.log(await x.matmul(x.T).sum().item()); // 52
+ */
+export class Tensor<S extends Shape = Shape> extends ShapeMethods {
   /** The node that computes this tensor now; data once it has been realised or assigned. */
   current: Node;
   /** The trace it was made in; null outside `compile`. */
   readonly trace: Trace | null;
+  /** What `backward` adds up for a tensor with `requiresGrad`. */
   grad: Tensor<S> | null = null;
   private wantsGrad = false;
 
   constructor(node: Node, trace: Trace | null = null) {
+    super();
     this.current = node;
     this.trace = trace;
+  }
+
+  /** A tensor of a typed array (copied) in a shape; the array's dtype unless another is given. */
+  static from(data: TypedArray, shape?: Shape, options?: TensorOptions): Tensor {
+    return fromArray(data, shape, options);
   }
 
   get shape(): S {
@@ -26,12 +49,92 @@ export class Tensor<S extends Shape = Shape> {
     return this.current.dtype;
   }
 
+  /** The number of axes. */
+  get ndim(): number {
+    return this.current.shape.length;
+  }
+
+  /** The number of elements. */
+  get numel(): number {
+    return sizeOf(this.current.shape);
+  }
+
+  /** The size of one axis, or the whole shape. */
+  size(): S;
+  size(axis: number): number;
+  size(axis?: number): S | number {
+    return axis === undefined ? this.shape : this.shape[axisOf("size", axis, this.shape)];
+  }
+
+  // gradients
+
   get requiresGrad(): boolean {
     return this.wantsGrad;
   }
 
   set requiresGrad(value: boolean) {
+    if (value && this.dtype !== "float32" && this.dtype !== "float64") {
+      throw dtypeError("requiresGrad", `only float tensors have gradients, got ${this.dtype}`);
+    }
     if (value !== this.wantsGrad) bumpGeneration();
     this.wantsGrad = value;
   }
+
+  /** Adds the gradient of this tensor to `grad` of every tensor with `requiresGrad` that it came from.
+   *  Without an argument it must be a scalar. */
+  backward(gradient?: Tensor): void {
+    backward(this, gradient);
+  }
+
+  // values
+
+  /** Replaces the value, in place and outside the gradient; shape and dtype stay. */
+  assign(value: Operand): this {
+    assignValue(this, value);
+    return this;
+  }
+
+  /** Computes the value now; null where it is here already. */
+  realize(): Promise<void> | null {
+    return core.realize([this]);
+  }
+
+  /** The elements, row-major, as an array of the caller's own. */
+  async data(): Promise<TypedArray> {
+    return core.readTensor(this);
+  }
+
+  /** As data, at once; throws on devices that answer later. */
+  dataSync(): TypedArray {
+    return read.readSync(this, "dataSync");
+  }
+
+  /** The value of a tensor of one element. */
+  async item(): Promise<number> {
+    read.requireSingle("item", this.shape);
+    return (await core.readTensor(this))[0];
+  }
+
+  /** As item, at once; throws on devices that answer later. */
+  itemSync(): number {
+    read.requireSingle("itemSync", this.shape);
+    return read.readSync(this, "itemSync")[0];
+  }
+
+  /** The elements as nested arrays. */
+  async array(): Promise<NestedArray> {
+    return read.nested(await core.readTensor(this), this.shape, this.dtype);
+  }
+
+  /** As PyTorch prints a tensor. */
+  override toString(): string {
+    return read.toText(this);
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return read.toText(this);
+  }
+
+  /** Nothing needs to be freed; this is here for those who write `using`. */
+  dispose(): void {}
 }
