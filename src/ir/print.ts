@@ -15,7 +15,10 @@ const calls: { [K in Op]: Write<K> } = {
   where: (_, src) => call("where", ...src),
   cast: (n, [x]) => call("cast", x!, text(n.dtype)),
   detach: (_, src) => call("detach", ...src),
-  reduce: (n, [x]) => call("reduce", text(n.attrs.fn), x!, list(n.attrs.axes), ...(n.attrs.first ? ["true"] : [])),
+  reduce: (n, [x]) => {
+    const { fn, axes, first } = n.attrs;
+    return call("reduce", text(fn), x!, list(axes), ...(first ? ["true"] : []));
+  },
   reshape: (n, [x]) => call("reshape", x!, list(n.shape)),
   permute: (n, [x]) => call("permute", x!, list(n.attrs.axes)),
   expand: (n, [x]) => call("expand", x!, list(n.shape)),

@@ -71,7 +71,7 @@ const legal: { [K in Op]: Legal<K> } = {
   cast: (n, x) => [["the shape stays", same(x!.shape, n.shape)]],
   detach: (n, x) => asSource(n, x!),
   reduce: (n, x) => {
-    const { fn, axes } = n.attrs;
+    const { fn, axes, first } = n.attrs;
     const arg = fn === "argmax" || fn === "argmin";
     const empty = axes.some((a) => x!.shape[a] === 0);
     const kept = x!.shape.map((d, i) => (axes.includes(i) ? 1 : d));
@@ -80,6 +80,7 @@ const legal: { [K in Op]: Legal<K> } = {
       ["reduced axes stay with size 1", same(n.shape, kept)],
       ["the dtype is the source's, int32 for argmax", n.dtype === (arg ? "int32" : x!.dtype)],
       ["argmax has one axis", !arg || axes.length === 1],
+      ["first is for max and min of one axis", !first || (isExtreme(fn) && axes.length === 1)],
       ["sums and products are of numbers", x!.dtype !== "bool" || (fn !== "sum" && fn !== "prod")],
       ["only sums and products are of nothing", !empty || fn === "sum" || fn === "prod"],
     ];
@@ -284,6 +285,10 @@ function hasMin(values: readonly number[], min: number): boolean {
 
 function isAxes(axes: readonly number[], x: Node): boolean {
   return hasMin(axes, 0) && axes.every((a, i) => a < x.shape.length && axes.indexOf(a) === i);
+}
+
+function isExtreme(fn: string): boolean {
+  return fn === "max" || fn === "min";
 }
 
 function isSorted(axes: readonly number[]): boolean {

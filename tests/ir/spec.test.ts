@@ -81,6 +81,7 @@ describe("verifyNode", () => {
     ["reduce", { attrs: { fn: "sum", axes: [2] } }, "the axes are distinct axes"],
     ["reduce", { shape: [4] }, "reduced axes stay with size 1"],
     ["reduce", { attrs: { fn: "argmax", axes: [1] } }, "int32 for argmax"],
+    ["reduce", { attrs: { fn: "sum", axes: [1], first: true } }, "first is for max and min"],
     ["reshape", { shape: [25] }, "the number of elements stays"],
     ["permute", { attrs: { axes: [0, 0] } }, "all axes are named"],
     ["permute", { attrs: { axes: [0, 1] } }, "in the new order"],

@@ -30,6 +30,8 @@ async function run(on: UnderTest, c: Case): Promise<Outcome> {
   };
 }
 
+const rowsOf = (cases: readonly Case[]) => cases.map((c) => [c.name, c] as const);
+
 const backends = await backendsUnderTest();
 const others = backends.filter((b) => b !== reference);
 
@@ -66,7 +68,7 @@ for (const on of others) {
   describe(on.name, () => {
     for (const [section, cases] of Object.entries(sections)) {
       describe(section, () => {
-        it.each(cases)("$name", async (c) => {
+        it.each(rowsOf(cases))("%s", async (_, c) => {
           const [expected, actual] = [await run(reference, c), await run(on, c)];
           const { outputs } = instantiate(c);
           outputs.forEach((node, i) => {

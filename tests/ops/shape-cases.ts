@@ -79,6 +79,16 @@ function* longReductions(): Generator<Case> {
       };
     }
   }
+  for (const fn of ["max", "min"] as const) {
+    for (const axis of [0, 1, 2]) {
+      yield {
+        name: `${fn} over ${axis}, with the first winner's gradient`,
+        leaves: [leaf([3, 5, 4], "float64")],
+        build: (x) => ir.reduce(fn, x!, [axis], true),
+        smooth: true,
+      };
+    }
+  }
   yield {
     name: "sum int32 wraps",
     leaves: [filled([5], "int32", [2147483647])],
