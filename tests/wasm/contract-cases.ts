@@ -3,7 +3,7 @@
 
 import { ModuleBuilder } from "../../src/backend/wasm/assembler.ts";
 import { type ContractOptions, renderContract } from "../../src/backend/wasm/contract.ts";
-
+import { withFlags } from "../../src/backend/wasm/flags.ts";
 import type { DType } from "../../src/ir/dtype.ts";
 import { makeArray, type TypedArray, viewArray } from "../../src/ir/dtype.ts";
 import type { Affine, ContractKernel, Expr } from "../../src/schedule/kernel.ts";
@@ -264,7 +264,8 @@ export class Runner {
       words[params / 4 + places.length + i] = place;
       new Float64Array(memory.buffer, place, 1)[0] = x;
     });
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(code), {
+    const compiled = withFlags(options.revectorize, () => new WebAssembly.Module(code));
+    const instance = new WebAssembly.Instance(compiled, {
       env: { memory },
       math,
     });

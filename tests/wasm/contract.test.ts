@@ -277,6 +277,19 @@ describe("division of the work", () => {
     expect(worst(made, data, whole.arrays[2]!)).toBeLessThan(1);
   });
 
+  it("gives the same bits in every tile where nothing is fused", () => {
+    const made = matmul(37, 50, 1024);
+    const data = operandsOf(made);
+    const results = [wide, { ...wide, rows: 3 }, { ...wide, revectorize: false, rows: 5 }].map(
+      (options) => {
+        const runner = new Runner(made, { ...options, relaxed: false }, data);
+        runner.run(0, contractParts(made.kernel));
+        return bytesOf(runner.arrays[2]!);
+      },
+    );
+    for (const bytes of results) expect(Buffer.compare(bytes, results[0]!)).toBe(0);
+  });
+
   it("does nothing for an empty range, and only its part for one", () => {
     const made = matmul(257, 260, 300);
     const data = operandsOf(made);

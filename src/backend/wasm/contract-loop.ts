@@ -6,8 +6,7 @@ import type { DType } from "../../ir/dtype.ts";
 import type { Affine, ContractKernel, Expr, LoopKernel, Operand } from "../../schedule/kernel.ts";
 import { mapExpr } from "./contract-shape.ts";
 
-/** The loop kernel that computes a simplified contraction. A part is one index of its first axis.
- *  */
+/** The loop kernel that computes a simplified contraction; a part is one index of its first axis. */
 export function loopOfContract(kernel: ContractKernel): LoopKernel {
   const { axes, dtype, a, b, store } = kernel;
   const reg = kernel.regs.length;

@@ -79,10 +79,12 @@ class ContractRenderer extends TileRenderer {
       f.get(piece.local);
       f.i32(add);
       f.op("i32.add");
-      f.i32(count);
-      f.op("i32.mul");
-      f.i32(piece.extent);
-      f.op("i32.div_u");
+      f.op("i64.extend_i32_u");
+      f.i64(BigInt(count));
+      f.op("i64.mul");
+      f.i64(BigInt(piece.extent));
+      f.op("i64.div_u");
+      f.op("i32.wrap_i64");
       f.set(local);
       return local;
     };

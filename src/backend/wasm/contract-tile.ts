@@ -112,6 +112,11 @@ export class TileRenderer {
     f.set(b);
     new TileSums(f, this.tile, sources, b, this.sumLoops(), this.madd).emit();
     this.emitFinish(rows);
+  }
+
+  /** Ends the life of the sums. Both branches of a condition must: where they meet, a value that only
+   *  one of them has changed would look used. */
+  private forgetSums(rows: number): void {
     for (const acc of this.tile.accs.slice(0, rows).flat()) this.frame.forget(acc);
     this.frame.forgetTemps();
   }
@@ -210,6 +215,7 @@ export class TileRenderer {
     this.emitResult(rows);
     f.else();
     for (let r = 0; r < rows; r++) this.storeRow(r);
+    this.forgetSums(rows);
     f.end();
   }
 
@@ -227,6 +233,7 @@ export class TileRenderer {
       epilogue.row(r, this.tile.accs[r]!);
       this.storeRow(r);
     }
+    this.forgetSums(rows);
   }
 
   /** Stores the sums, and takes them up again row by row. */
@@ -236,7 +243,7 @@ export class TileRenderer {
     const values = this.tile.accs[0]!;
     const slot = this.rows;
     for (let r = 0; r < rows; r++) this.storeRow(r);
-    for (const acc of this.tile.accs.slice(0, rows).flat()) frame.forget(acc);
+    this.forgetSums(rows);
     f.i32(rows);
     f.set(counter);
     const top = f.loop();

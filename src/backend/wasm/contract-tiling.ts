@@ -46,8 +46,7 @@ export interface TileRun {
   readonly count: number;
 }
 
-/** Cuts `extent` rows into tiles of nearly equal height: no tile of one or two rows is left over.
- *  */
+/** Cuts `extent` rows into tiles of nearly equal height: no tile of one or two rows is left. */
 export function tileRuns(extent: number, limit: number): TileRun[] {
   const tiles = Math.ceil(extent / limit);
   const low = Math.floor(extent / tiles);
