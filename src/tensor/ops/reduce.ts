@@ -83,28 +83,20 @@ export function amin(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tenso
   );
 }
 
-/** The element where `place` points along an axis, as a sum in which it alone is not 0: its gradient is
- *  elementwise, where a gather's would be a scatter. */
-function pick(x: Node, place: Node, axis: number, keepdim: boolean): Node {
-  const here = n.eq(n.positions(x.shape[axis], axis, x.shape.length), place);
-  const zero = x.dtype === "bool" ? b.constant(0, "bool") : 0;
-  return n.reduce(x.dtype === "bool" ? "max" : "sum", n.where(here, x, zero), [axis], keepdim);
-}
-
 function extremeAlong(
   op: "max" | "min",
   x: Tensor,
   axis: number,
   options: ReduceOptions,
 ): ValuesAndIndices {
-  const keepdim = options.keepdim ?? false;
   const node = nodeOf(x);
   const [at] = axesOf(op, axis, x.shape);
   if (at === undefined) return { values: x, indices: wrap(b.constant(0, "int32")) };
+  const finish = (v: Node) => wrap(options.keepdim ? v : n.drop(v, [at]));
+  const values = b.reduce(op, node, [at], true);
   const comparable = x.dtype === "bool" ? b.cast(node, "uint8") : node;
-  const place = b.reduce(op === "max" ? "argmax" : "argmin", comparable, [at]);
-  const indices = wrap(keepdim ? place : n.drop(place, [at]));
-  return { values: wrap(pick(node, place, at, keepdim)), indices };
+  const indices = b.reduce(op === "max" ? "argmax" : "argmin", comparable, [at]);
+  return { values: finish(values), indices: finish(indices) };
 }
 
 /** The largest value of all; or, along an axis, the largest values and where the first of each is. */
