@@ -40,7 +40,8 @@ export function lowerContract(planner: Planner, group: Group): void {
     [...labels].forEach((l, i) => sizes.set(l, x.shape[i]));
   }
   const rigid = planner.canonical.has(end);
-  const role = chooseRole(planner, contract, sizes, rigid);
+  const order = rigid ? 1.5 : planner.preferred.has(end) ? 1 : 0.02;
+  const role = chooseRole(planner, contract, sizes, order);
   const labels = [...new Set(`${out}${role.la}${role.lb}`)].filter((l) => l !== role.column);
   const space = labels.map((l) => sizes.get(l) as number);
   const mark = planner.steps.length;
@@ -55,18 +56,19 @@ function chooseRole(
   planner: Planner,
   contract: Node<"contract">,
   sizes: ReadonlyMap<string, number>,
-  rigid: boolean,
+  order: number,
 ): Role {
   const { a, b, out } = contract.attrs;
   const [x, y] = contract.src;
   const roles = [
-    ...rolesOf(planner, x, y, a, b, out, sizes, rigid),
-    ...rolesOf(planner, y, x, b, a, out, sizes, rigid),
+    ...rolesOf(planner, x, y, a, b, out, sizes, order),
+    ...rolesOf(planner, y, x, b, a, out, sizes, order),
   ];
   return roles.reduce((p, r) => (r.cost < p.cost ? r : p));
 }
 
-/** Costs count elements moved; sixteen wasted products count as one. */
+/** Costs count elements moved; sixteen wasted products count as one. `order` is what an element of a
+ *  result in another than row-major order costs. */
 function rolesOf(
   planner: Planner,
   a: Node,
@@ -75,7 +77,7 @@ function rolesOf(
   lb: string,
   out: string,
   sizes: ReadonlyMap<string, number>,
-  rigid: boolean,
+  order: number,
 ): Role[] {
   const product = (labels: Iterable<string>) =>
     [...labels].reduce((n, l) => n * (sizes.get(l) as number), 1);
@@ -96,8 +98,7 @@ function rolesOf(
       const perColumn = (depth * total) / n;
       let cost = (pack ? sizeOf(b.shape) : 0) + (perColumn * (padded - n)) / 16;
       const last = out[out.length - 1];
-      if (rigid && (column !== last || padded !== n)) cost += 1.5 * total;
-      else if (column !== last) cost += 0.25 * total;
+      if (column !== last || (order > 1 && padded !== n)) cost += order * total;
       return { a, b, la, lb, column, pack, cost };
     });
 }

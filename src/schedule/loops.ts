@@ -205,13 +205,19 @@ class LoopBuilder {
   }
 
   /** Where an item lies: as it must, or in the order of the loops. */
-  private place(p: PendingStore, order: { parallel: number[]; inner: number[] }): Store {
+  private place(
+    p: PendingStore,
+    order: { parallel: number[]; inner: number[]; vector: number },
+  ): Store {
     const { planner, lowerer } = this;
     const { node } = p;
     const size = sizeOf(node.shape);
     let strides = rowMajor(node.shape);
     if (!this.isFixed(node)) {
-      strides = stridesByLoops(p.coords, node.shape, [...order.parallel, ...order.inner], lowerer);
+      const loops = [...order.parallel, ...order.inner];
+      const last = order.vector >= 0 ? [order.vector] : [];
+      const memory = [...loops.filter((a) => a !== order.vector), ...last];
+      strides = stridesByLoops(p.coords, node.shape, memory, lowerer);
     }
     const direct = planner.direct.get(node);
     const buffer = direct ?? planner.temp(node.dtype, size);

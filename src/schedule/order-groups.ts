@@ -27,7 +27,7 @@ export function orderGroups(
     const group = owner.get(node);
     if (into < 0 || !group || direct.has(node)) return;
     const target = graph.inputs[into];
-    if (!fitsInPlace(graph, group, node, target)) return;
+    if (!fitsInPlace(graph, group, node, target, realized)) return;
     const before = (readers.get(target) ?? []).filter((g) => g !== group);
     if (before.some((g) => needs(deps, g, group))) return;
     const mine = deps.get(group) as Set<Group>;
@@ -54,7 +54,13 @@ function readersOfInputs(
 }
 
 /** One elementwise pass whose reads of the target lie where it writes. */
-function fitsInPlace(graph: Graph, group: Group, node: Node, target: Node): boolean {
+function fitsInPlace(
+  graph: Graph,
+  group: Group,
+  node: Node,
+  target: Node,
+  realized: ReadonlySet<Node>,
+): boolean {
   if (group.kind !== "loop" || group.inner.includes(true)) return false;
   if (target.dtype !== node.dtype || graph.outputs.filter((o) => o === node).length > 1) return false;
   if (graph.inputs.filter((n) => n.buffer === target.buffer).length > 1) return false;
@@ -68,6 +74,7 @@ function fitsInPlace(graph: Graph, group: Group, node: Node, target: Node): bool
     }
     if (seen.get(n) === false || seen.get(n) === ok) continue;
     seen.set(n, ok);
+    if (realized.has(n) && !group.items.includes(n)) continue;
     for (const s of n.src) stack.push([s, ok && isElementwise(n.op)]);
   }
   return true;

@@ -4,11 +4,12 @@
 import { type Graph } from "../ir/graph.ts";
 import { type Node, sizeOf } from "../ir/node.ts";
 import { rewrite, simplifyRules } from "../ir/simplify.ts";
+import { rowMajor } from "./affine.ts";
 import { CutEpilogue, lowerContract } from "./contraction.ts";
 import { fuse } from "./fuse.ts";
 import { type Group, type Grouping, type Hints, makeGroups } from "./groups.ts";
 import { lowerLoop, lowerScatter } from "./loops.ts";
-import { NeedsData } from "./lower.ts";
+import { isRowMajor, NeedsData } from "./lower.ts";
 import { planMemory } from "./memory.ts";
 import { orderGroups } from "./order-groups.ts";
 import { copyNode, planOutputs } from "./outputs.ts";
@@ -59,11 +60,20 @@ function plan(original: Graph, graph: Graph, target: Target, hints: Hints): Plan
 }
 
 function lowerGroup(planner: Planner, group: Group, needed: (g: Group, n: Node) => boolean): void {
+  if (group.items.length === 1 && aliases(planner, group.items[0])) return;
   if (group.space.includes(0) && group.kind !== "scatter" && !group.inner.includes(true)) {
     for (const item of group.items) copyNode.empty(planner, item);
   } else if (group.kind === "contract") lowerContract(planner, group);
   else if (group.kind === "scatter") lowerScatter(planner, group);
   else lowerLoop(planner, group, (n) => needed(group, n));
+}
+
+/** A reshape of data in row-major order is that data. */
+function aliases(planner: Planner, node: Node): boolean {
+  const placed = node.op === "reshape" ? planner.placements.get(node.src[0]) : undefined;
+  if (!placed || planner.direct.has(node) || !isRowMajor(placed, node.src[0].shape)) return false;
+  planner.placements.set(node, { ...placed, strides: rowMajor(node.shape) });
+  return true;
 }
 
 /** Whether anything outside its group reads a node. */

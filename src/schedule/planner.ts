@@ -4,6 +4,7 @@
 import type { DType } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
 import { type Node, sizeOf } from "../ir/node.ts";
+import { isElementwise } from "../ir/op.ts";
 import { rowMajor } from "./affine.ts";
 import type { Hints } from "./groups.ts";
 import type { Kernel } from "./kernel.ts";
@@ -23,6 +24,8 @@ export class Planner implements LowerContext {
   readonly direct = new Map<Node, number>();
   /** Nodes that must end in row-major order. */
   readonly canonical: Set<Node>;
+  /** Nodes that elementwise updates of state read: best laid as the state is. */
+  readonly preferred: Set<Node>;
 
   constructor(graph: Graph, target: Target, hints: Hints, realized: ReadonlySet<Node>) {
     this.graph = graph;
@@ -30,6 +33,7 @@ export class Planner implements LowerContext {
     this.hints = hints;
     this.realized = realized;
     this.canonical = new Set([...hints.canonical, ...graph.outputs]);
+    this.preferred = besideState(graph, realized);
     graph.inputs.forEach((node, i) => {
       const buffer = this.buffers.push({
         dtype: node.dtype,
@@ -52,6 +56,22 @@ export class Planner implements LowerContext {
   step(kernel: Kernel, from: Omit<Step, "kernel">): void {
     this.steps.push({ kernel, ...from });
   }
+}
+
+function besideState(graph: Graph, realized: ReadonlySet<Node>): Set<Node> {
+  const found = new Set<Node>();
+  const stack = graph.outputs.filter((_, i) => graph.into[i] >= 0);
+  const seen = new Set<Node>(stack);
+  while (stack.length > 0) {
+    const node = stack.pop() as Node;
+    if (realized.has(node)) found.add(node);
+    if (!isElementwise(node.op)) continue;
+    for (const s of node.src) {
+      if (!seen.has(s)) stack.push(s);
+      seen.add(s);
+    }
+  }
+  return found;
 }
 
 /** What a step is called in profiles: its ops, and the module that built the last. */
