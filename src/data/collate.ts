@@ -2,6 +2,8 @@
 // and objects are walked, typed arrays are stacked, numbers become float32 and booleans uint8; a
 // label that must be int32 comes as an Int32Array or from a ColumnDataset, since a JS number does
 // not tell.
+import { stack as stackTensors } from "../tensor/ops/join.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 
 /** The typed arrays that a batch can hold. */
@@ -23,15 +25,17 @@ export interface NdArray {
 }
 
 /** What samples of type T become in a batch, with `Leaf` for every stacked array. */
-export type Collated<T, Leaf = NdArray> = T extends number | boolean | NumericArray | NdArray
-  ? Leaf
-  : T extends string
-    ? string[]
-    : T extends readonly unknown[]
-      ? { -readonly [K in keyof T]: Collated<T[K], Leaf> }
-      : T extends object
+export type Collated<T, Leaf = NdArray> = T extends Tensor
+  ? Tensor
+  : T extends number | boolean | NumericArray | NdArray
+    ? Leaf
+    : T extends string
+      ? string[]
+      : T extends readonly unknown[]
         ? { -readonly [K in keyof T]: Collated<T[K], Leaf> }
-        : never;
+        : T extends object
+          ? { -readonly [K in keyof T]: Collated<T[K], Leaf> }
+          : never;
 
 /**
  * Stacks samples to a batch. Throws ShapeError when a field has other shapes in other samples, and
@@ -72,6 +76,7 @@ function stack(samples: readonly unknown[], path: string): unknown {
   if (typeof first === "boolean") return stackScalars(Uint8Array, "boolean", samples, path);
   if (typeof first === "string") return samples.map((sample) => same("string", sample, path));
   if (isNumericArray(first) || isNdArray(first)) return stackArrays(samples, path);
+  if (first instanceof Tensor) return stackTensors(samples.map((s) => asTensor(s, path)));
   if (Array.isArray(first)) {
     return first.map((_, i) => {
       return stack(
@@ -130,6 +135,12 @@ function stackArrays(samples: readonly unknown[], path: string): NdArray {
     data.set(array.data, i * size);
   });
   return { data, shape: [samples.length, ...first.shape] };
+}
+
+function asTensor(sample: unknown, path: string): Tensor {
+  if (sample instanceof Tensor) return sample;
+  const what = `sample${path} is a Tensor in one sample and ${kind(sample)} in another`;
+  throw new ArgumentError("collate", what);
 }
 
 function asNdArray(sample: unknown, path: string): NdArray {

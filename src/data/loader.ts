@@ -1,12 +1,14 @@
 // The DataLoader: an async iterable of batches, in an order that follows from seed and epoch,
 // prepared ahead while the model works, and resumable in the middle of an epoch. What a batch is
-// made of is collate.ts's affair; `toTensor` turns its arrays into whatever the model takes.
+// made of is collate.ts's affair, how its arrays become tensors that of tensors.ts.
+import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, StateError } from "../util/errors.ts";
 import { Rng } from "../util/rng.ts";
 import { type Collated, collate, mapBatch, type NdArray } from "./collate.ts";
 import { type Dataset, RandomSampler, type Sampler, SequentialSampler } from "./dataset.ts";
+import { toTensor } from "./tensors.ts";
 
-export interface LoaderOptions<T, B> {
+export interface LoaderOptions<T, Leaf = Tensor, B = Collated<Awaited<T>, Leaf>> {
   /** Samples per batch; 1 without it. */
   batchSize?: number;
   /** Another order in every epoch. */
@@ -19,10 +21,10 @@ export interface LoaderOptions<T, B> {
   prefetch?: number;
   /** The order, in place of `shuffle`. */
   sampler?: Sampler;
-  /** From samples to a batch, in place of stacking. */
+  /** From samples to a batch, in place of stacking; what it gives is left as it is. */
   collate?: (samples: Awaited<T>[]) => B | Promise<B>;
-  /** Replaces every stacked array of a batch. */
-  toTensor?: (array: NdArray) => unknown;
+  /** What every stacked array becomes, in place of a tensor; `(array) => array` leaves it. */
+  toTensor?: (array: NdArray) => Leaf;
 }
 
 /** A place in the order of batches: JSON, for checkpoints. */
@@ -48,20 +50,22 @@ export interface LoaderState {
  * const loader = new DataLoader(dataset, { batchSize: 128, shuffle: true, seed: 1 });
  * for await (const { x, y } of loader) await step(x, y);
  */
-export class DataLoader<T, B = Collated<Awaited<T>>> implements AsyncIterable<B> {
+export class DataLoader<T, Leaf = Tensor, B = Collated<Awaited<T>, Leaf>>
+  implements AsyncIterable<B>
+{
   readonly dataset: Dataset<T>;
   readonly batchSize: number;
   private readonly options: Required<
-    Pick<LoaderOptions<T, B>, "seed" | "dropLast" | "prefetch" | "shuffle">
+    Pick<LoaderOptions<T, Leaf, B>, "seed" | "dropLast" | "prefetch" | "shuffle">
   > &
-    LoaderOptions<T, B>;
+    LoaderOptions<T, Leaf, B>;
   private readonly sampler: Sampler;
   private epoch = 0;
   private batch = 0;
   /** Whether the next loop begins here, or with the next epoch because this one was broken off. */
   private fresh = true;
 
-  constructor(dataset: Dataset<T>, options: LoaderOptions<T, B> = {}) {
+  constructor(dataset: Dataset<T>, options: LoaderOptions<T, Leaf, B> = {}) {
     const { batchSize = 1, prefetch = 2, shuffle = false, seed = 0, dropLast = false } = options;
     for (const [name, value, least] of [
       ["batchSize", batchSize, 1],
@@ -158,18 +162,19 @@ export class DataLoader<T, B = Collated<Awaited<T>>> implements AsyncIterable<B>
   }
 
   private async make(indices: Uint32Array, epoch: number): Promise<B> {
-    const { collate: own, toTensor, seed } = this.options;
-    const { dataset } = this;
-    let batch: unknown;
-    if (own === undefined && dataset.batch !== undefined) {
-      batch = await dataset.batch(indices);
-    } else {
-      const samples: T[] = [];
-      for (const index of indices) samples.push(dataset.get(index, new Rng(seed, epoch, index)));
-      const ready = await Promise.all(samples);
-      batch = own === undefined ? collate(ready) : await own(ready);
+    const { dataset, options } = this;
+    if (options.collate === undefined && dataset.batch !== undefined) {
+      return this.finish(await dataset.batch(indices));
     }
-    return (toTensor === undefined ? batch : mapBatch(batch, toTensor)) as B;
+    const samples: T[] = [];
+    for (const index of indices)
+      samples.push(dataset.get(index, new Rng(options.seed, epoch, index)));
+    const ready = await Promise.all(samples);
+    return options.collate === undefined ? this.finish(collate(ready)) : options.collate(ready);
+  }
+
+  private finish(batch: unknown): B {
+    return mapBatch(batch, this.options.toTensor ?? toTensor) as B;
   }
 }
 

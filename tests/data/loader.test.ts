@@ -1,12 +1,19 @@
 // The loader: batches and their order, prefetching, failures, and resuming at every place.
 import { describe, expect, expectTypeOf, it } from "vitest";
-import type { NdArray } from "../../src/data/collate.ts";
+import { collate, type NdArray } from "../../src/data/collate.ts";
 import { ArrayDataset, ColumnDataset, type Dataset, MapDataset } from "../../src/data/dataset.ts";
 import { DataLoader, type LoaderOptions } from "../../src/data/loader.ts";
+import { toTensor as tensorOf } from "../../src/data/tensors.ts";
+import { fromArray } from "../../src/tensor/create.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
 
 const numbers = (n: number) => new ArrayDataset(Array.from({ length: n }, (_, i) => i));
 
-async function epoch(loader: DataLoader<number>): Promise<number[][]> {
+/** Most tests are about orders, for which plain arrays will do. */
+const toTensor = (array: NdArray) => array;
+type Plain<T> = DataLoader<T, NdArray>;
+
+async function epoch(loader: Plain<number>): Promise<number[][]> {
   const batches: number[][] = [];
   for await (const { data } of loader) batches.push([...data]);
   return batches;
@@ -16,27 +23,27 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe("batches", () => {
   it("hold all samples, the last one what is left", async () => {
-    const loader = new DataLoader(numbers(7), { batchSize: 3 });
+    const loader = new DataLoader(numbers(7), { batchSize: 3, toTensor });
     expect(loader.length).toBe(3);
     expect(await epoch(loader)).toEqual([[0, 1, 2], [3, 4, 5], [6]]);
-    const whole = new DataLoader(numbers(7), { batchSize: 3, dropLast: true });
+    const whole = new DataLoader(numbers(7), { batchSize: 3, dropLast: true, toTensor });
     expect(whole.length).toBe(2);
     expect(await epoch(whole)).toEqual([
       [0, 1, 2],
       [3, 4, 5],
     ]);
-    expect(await epoch(new DataLoader(numbers(0)))).toEqual([]);
+    expect(await epoch(new DataLoader(numbers(0), { toTensor }))).toEqual([]);
   });
 
   it.each([0, 1, 5, 100])("are the same with prefetch %i", async (prefetch) => {
-    const options = { batchSize: 4, shuffle: true, seed: 2 };
+    const options = { batchSize: 4, shuffle: true, seed: 2, toTensor };
     const plain = await epoch(new DataLoader(numbers(50), { ...options, prefetch: 2 }));
     expect(await epoch(new DataLoader(numbers(50), { ...options, prefetch }))).toEqual(plain);
   });
 
   it("come in another order each epoch, the same for the same seed", async () => {
     const make = (seed: number) =>
-      new DataLoader(numbers(40), { batchSize: 8, shuffle: true, seed });
+      new DataLoader(numbers(40), { batchSize: 8, shuffle: true, seed, toTensor });
     const [loader, same, other] = [make(1), make(1), make(2)];
     const first = (await epoch(loader)).flat();
     const second = (await epoch(loader)).flat();
@@ -53,15 +60,15 @@ describe("batches", () => {
       x: { data: new Uint8Array(6), shape: [3, 2] },
       y: { data: Int32Array.of(4, 5, 6), shape: [3] },
     });
-    const toTensor = ({ data: values, shape }: NdArray) => `${values} [${shape}]`;
-    for await (const batch of new DataLoader(data, { batchSize: 3, toTensor })) {
+    const show = ({ data: values, shape }: NdArray) => `${values} [${shape}]`;
+    for await (const batch of new DataLoader(data, { batchSize: 3, toTensor: show })) {
       expect(batch).toEqual({ x: "0,0,0,0,0,0 [3,2]", y: "4,5,6 [3]" });
     }
     const sums = new DataLoader(numbers(4), {
       batchSize: 2,
       collate: async (samples) => samples.reduce((a, b) => a + b),
     });
-    expectTypeOf(sums).toEqualTypeOf<DataLoader<number, number>>();
+    expectTypeOf(sums).toEqualTypeOf<DataLoader<number, Tensor, number>>();
     const seen: number[] = [];
     for await (const sum of sums) seen.push(sum);
     expect(seen).toEqual([1, 5]);
@@ -76,7 +83,8 @@ describe("batches", () => {
       },
     };
     const seen: number[][] = [];
-    for await (const { data } of new DataLoader(slow, { batchSize: 2 })) seen.push([...data]);
+    for await (const { data } of new DataLoader(slow, { batchSize: 2, toTensor }))
+      seen.push([...data]);
     expect(seen).toEqual([
       [0, 1],
       [2, 3],
@@ -86,11 +94,57 @@ describe("batches", () => {
 
   it("augment each sample by seed, epoch and number, whatever the batch", async () => {
     const noisy = new MapDataset(numbers(6), (n, rng) => n + rng.float() / 2);
-    const run = (batchSize: number) => new DataLoader(noisy, { batchSize, seed: 3 });
+    const run = (batchSize: number) => new DataLoader(noisy, { batchSize, seed: 3, toTensor });
     const [small, large] = [run(1), run(6)];
     const first = (await epoch(small)).flat();
     expect((await epoch(large)).flat()).toEqual(first);
     expect((await epoch(large)).flat()).not.toEqual(first);
+  });
+});
+
+describe("tensors", () => {
+  it("are what the arrays of a batch become", async () => {
+    const samples = [0, 1, 2].map((n) => ({
+      x: { data: Float32Array.of(n, 10 * n), shape: [2, 1] },
+      y: Int32Array.of(n),
+      name: `n${n}`,
+    }));
+    const loader = new DataLoader(new ArrayDataset(samples), { batchSize: 3 });
+    const { value: batch } = await loader[Symbol.asyncIterator]().next();
+    if (batch === undefined) throw new Error("no batch");
+    expectTypeOf(batch).toEqualTypeOf<{ x: Tensor; y: Tensor; name: string[] }>();
+    expect([batch.x.shape, batch.x.dtype]).toEqual([[3, 2, 1], "float32"]);
+    expect([batch.y.shape, batch.y.dtype]).toEqual([[3, 1], "int32"]);
+    expect(batch.name).toEqual(["n0", "n1", "n2"]);
+    expect(await batch.x.data()).toEqual(Float32Array.of(0, 0, 1, 10, 2, 20));
+  });
+
+  it("are stacked where a dataset gives tensors", async () => {
+    const data = new MapDataset(numbers(4), (n) => [fromArray(Int32Array.of(n, n)), n] as const);
+    const loader = new DataLoader(data, { batchSize: 4 });
+    const { value: batch } = await loader[Symbol.asyncIterator]().next();
+    if (batch === undefined) throw new Error("no batch");
+    const [pair, single]: [Tensor, Tensor] = batch;
+    expect([pair.shape, pair.dtype]).toEqual([[4, 2], "int32"]);
+    expect([single.shape, single.dtype]).toEqual([[4], "float32"]);
+    expect(await pair.data()).toEqual(Int32Array.of(0, 0, 1, 1, 2, 2, 3, 3));
+    expect(() => collate([fromArray(Int32Array.of(1)), 1])).toThrow(/Tensor in one sample and a n/);
+  });
+
+  it("keep every value, whatever the array", async () => {
+    for (const [data, dtype] of [
+      [Float64Array.of(0.1), "float64"],
+      [Uint8Array.of(255), "uint8"],
+      [Uint8ClampedArray.of(255), "uint8"],
+      [Int8Array.of(-128), "int32"],
+      [Int16Array.of(-32768), "int32"],
+      [Uint16Array.of(65535), "int32"],
+    ] as const) {
+      const tensor = tensorOf({ data, shape: [1, 1] });
+      expect([tensor.shape, tensor.dtype]).toEqual([[1, 1], dtype]);
+      expect([...(await tensor.data())]).toEqual([...data]);
+    }
+    expect(() => tensorOf({ data: new Uint32Array(1), shape: [1] })).toThrow(/no uint32 tensor/);
   });
 });
 
@@ -106,7 +160,7 @@ describe("prefetching", () => {
 
   it("stays at most so far ahead, and gives the wanted batch first", async () => {
     const { data, made } = counting(20);
-    const batches = new DataLoader(data, { prefetch: 3 })[Symbol.asyncIterator]();
+    const batches = new DataLoader(data, { prefetch: 3, toTensor })[Symbol.asyncIterator]();
     await batches.next();
     expect(made).toEqual([0]);
     await sleep(20);
@@ -121,7 +175,7 @@ describe("prefetching", () => {
 
   it("of nothing makes each batch when it is wanted", async () => {
     const { data, made } = counting(5);
-    const batches = new DataLoader(data, { prefetch: 0 })[Symbol.asyncIterator]();
+    const batches = new DataLoader(data, { prefetch: 0, toTensor })[Symbol.asyncIterator]();
     await batches.next();
     await sleep(10);
     expect(made).toEqual([0]);
@@ -135,7 +189,7 @@ describe("prefetching", () => {
     };
     const seen: number[] = [];
     const run = async () => {
-      for await (const { data } of new DataLoader({ length: 6, get }, { prefetch: 5 })) {
+      for await (const { data } of new DataLoader({ length: 6, get }, { prefetch: 5, toTensor })) {
         await sleep(5);
         seen.push(data[0]);
       }
@@ -146,13 +200,10 @@ describe("prefetching", () => {
 });
 
 describe("resuming", () => {
-  const make = (options: LoaderOptions<number, { data: ArrayLike<number> }> = {}) =>
-    new DataLoader(numbers(23), {
-      batchSize: 4,
-      shuffle: true,
-      seed: 6,
-      ...options,
-    } as LoaderOptions<number, NdArray>);
+  const make = (options: LoaderOptions<number, NdArray> = {}) => {
+    const usual = { batchSize: 4, shuffle: true, seed: 6, toTensor };
+    return new DataLoader(numbers(23), { ...usual, ...options });
+  };
 
   it("at any batch of any epoch gives the batches that would have come", async () => {
     const through = make();
@@ -205,7 +256,7 @@ describe("resuming", () => {
   });
 });
 
-it.each<[LoaderOptions<number, never>, RegExp]>([
+it.each<[LoaderOptions<number>, RegExp]>([
   [{ batchSize: 0 }, /batchSize must be an integer from 1, got 0/],
   [{ batchSize: 2.5 }, /batchSize/],
   [{ prefetch: -1 }, /prefetch must be an integer from 0/],

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { NdArray } from "../../src/data/collate.ts";
 import { DigitDataset } from "../../src/data/digits.ts";
 import { DataLoader } from "../../src/data/loader.ts";
 import { type MnistOptions, mnist } from "../../src/data/mnist.ts";
@@ -59,7 +60,8 @@ describe("as a dataset", () => {
     const { x, y } = data.get(2);
     expect(x).toEqual({ data: Float32Array.from([8, 9, 10, 11], pixel), shape: [1, 2, 2] });
     expect(y).toEqual({ data: Int32Array.of(9), shape: [] });
-    for await (const batch of new DataLoader(data, { batchSize: 3 })) {
+    const toTensor = (array: NdArray) => array;
+    for await (const batch of new DataLoader(data, { batchSize: 3, toTensor })) {
       expect(batch.x).toEqual({
         data: Float32Array.from(Array(12).keys(), pixel),
         shape: [3, 1, 2, 2],
