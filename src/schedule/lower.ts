@@ -11,6 +11,7 @@ import {
   NotAffine,
   reshapeForms,
   rowMajor,
+  SplitAxis,
   scaleForm,
   shiftForm,
   zero,
@@ -182,7 +183,13 @@ export class Lowerer {
     const { axis } = node.attrs;
     const stand = this.addAxis(table.shape[axis]);
     const inTable = coords.map((c, i) => (i === axis ? axisForm(stand) : c));
-    const load = this.expr(table, inTable);
+    let load: Expr;
+    try {
+      load = this.expr(table, inTable);
+    } catch (error) {
+      if (error instanceof SplitAxis && error.axis === stand) throw new NeedsData(table);
+      throw error;
+    }
     if (load.k !== "load") throw new NeedsData(table);
     const stride = load.at.coef[stand] ?? 0;
     const coef = load.at.coef.map((c, i) => (i === stand ? 0 : c));
