@@ -9,6 +9,7 @@ import { itemSize } from "../../ir/dtype.ts";
 import type { BinaryOp, UnaryOp } from "../../ir/op.ts";
 import type { Affine, ContractKernel, Expr } from "../../schedule/kernel.ts";
 import { Stream } from "./contract-cursor.ts";
+import { rereadsStore } from "./contract-tiling.ts";
 import { type Frame, type Place, walk } from "./expr.ts";
 import { VectorEmitter } from "./expr-vector.ts";
 
@@ -21,14 +22,12 @@ const lightest = 8;
 
 /** Whether the epilogue of a kernel is heavy: the store's operand then holds sums meanwhile. One
  *  that loads from that operand never is. */
-export function isHeavy({ store }: ContractKernel): boolean {
+export function isHeavy(kernel: ContractKernel): boolean {
   let weight = 0;
-  let rereads = false;
-  walk([store.value], (e) => {
+  walk([kernel.store.value], (e) => {
     weight += weights["fn" in e && e.k !== "compare" ? e.fn : e.k] ?? 1;
-    if ((e.k === "load" || e.k === "gather") && e.operand === store.operand) rereads = true;
   });
-  return weight > lightest && !rereads;
+  return weight > lightest && !rereadsStore(kernel);
 }
 
 /** Where the epilogue finds the indices of the point. */

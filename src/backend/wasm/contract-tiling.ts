@@ -4,6 +4,7 @@
 // kernels (contract-shape.ts). Not here: code.
 
 import type { ContractKernel } from "../../schedule/kernel.ts";
+import { walk } from "./expr.ts";
 
 /** The rows of the largest tile: 6 × 16 floats fill the registers of 256 bits. */
 export const maxRows = 6;
@@ -159,12 +160,21 @@ export interface SumBlocks {
 const longSum = 800;
 const blockSums = 256;
 
+/** Whether the epilogue loads from the store's operand, which then cannot hold anything before. */
+export function rereadsStore({ store }: ContractKernel): boolean {
+  let found = false;
+  walk([store.value], (e) => {
+    if ((e.k === "load" || e.k === "gather") && e.operand === store.operand) found = true;
+  });
+  return found;
+}
+
 /** Cuts long sums into blocks of about 256, so that a panel of the block stays in the first-level
  *  cache while the tiles run over it. */
 export function sumBlocks(kernel: ContractKernel): SumBlocks {
   const extents = kernel.sums.map((axis) => kernel.axes[axis]!);
   const total = extentOf(kernel, kernel.sums);
-  if (total <= longSum || extentOf(kernel, kernel.rows) <= 2 * maxRows)
+  if (total <= longSum || extentOf(kernel, kernel.rows) <= 2 * maxRows || rereadsStore(kernel))
     return { axis: 0, size: extents[0]!, perAxis: 1, count: 1 };
   let axis = extents.length - 1;
   let inside = 1;
