@@ -8,6 +8,7 @@ import {
   keepsPartialSums,
   renderProbe,
 } from "../../src/backend/wasm/contract.ts";
+import { withFlags } from "../../src/backend/wasm/flags.ts";
 import type { TypedArray } from "../../src/ir/dtype.ts";
 import type { Affine, Expr } from "../../src/schedule/kernel.ts";
 import {
@@ -323,9 +324,10 @@ describe("the measuring kernel", () => {
     module.exportFunc("run", probe.func);
     expect(probe.flops).toBe(2 * options.rows * 16 * 256);
     const memory = new WebAssembly.Memory({ initial: 2 });
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(module.toBytes()), {
-      env: { memory },
-    });
+    const instance = new WebAssembly.Instance(
+      withFlags(options.revectorize, () => new WebAssembly.Module(module.toBytes())),
+      { env: { memory } },
+    );
     const [a, b, c] = [
       new Float32Array(memory.buffer, 65536, probe.sizes[0]),
       new Float32Array(memory.buffer, 65536 + 8192, probe.sizes[1]),

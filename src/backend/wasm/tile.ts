@@ -54,7 +54,7 @@ export function tileLocals(
 }
 
 /** Sums up to this many are written out without a loop. */
-const unrolledSums = 16;
+const unrolledSums = 9;
 
 interface Step {
   readonly a: number;
