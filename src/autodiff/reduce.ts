@@ -34,8 +34,15 @@ function extremeVjp(g: Node, x: Node, y: Node, axes: readonly number[]): Node {
   return keep(winners, grow(div(g, count), x));
 }
 
+/** The gradients of a reduction's source, whichever of the elements the rule gives them to. */
+export function reduceRule(node: Node<"reduce">, g: Node): Node | null {
+  const { fn, axes, first } = node.attrs;
+  const x = node.src[0]!;
+  return first ? firstWinner(fn, g, x, axes[0]!) : reduceVjp[fn](g, x, node, axes);
+}
+
 // To the first of the winners alone: PyTorch's max over an axis, and max pooling.
-export function firstWinner(fn: FnOf<"reduce">, g: Node, x: Node, axis: number): Node {
+function firstWinner(fn: FnOf<"reduce">, g: Node, x: Node, axis: number): Node {
   const winner = reduce(fn === "min" ? "argmin" : "argmax", x, [axis]);
   const shape = x.shape.map((d, i) => (i === axis ? d : 1));
   const position = broadcastTo(reshape(iota(x.shape[axis]!), shape), x.shape);

@@ -1,7 +1,6 @@
 // The gradient of every op, backwards: given the gradient g of a node's value, those of its sources.
 // Typed over the ops, so that a new op does not compile without its rule; the sections are in
-// elementwise.ts, reduce.ts, movement.ts and conv.ts. Rules for forward mode and vmap belong beside
-// them, as tables of the same shape over the same sections.
+// elementwise.ts, reduce.ts, movement.ts and conv.ts. Forward mode is in jvp.ts, vmap in vmap.ts.
 // Not here: the walk over a graph (backward.ts).
 
 import { cast, contract, full, gather, scatterAdd } from "../ir/build.ts";
@@ -11,7 +10,7 @@ import type { Op } from "../ir/op.ts";
 import { convVjp } from "./conv.ts";
 import { binaryVjp, unaryVjp } from "./elementwise.ts";
 import { movementVjp } from "./movement.ts";
-import { firstWinner, reduceVjp } from "./reduce.ts";
+import { reduceRule } from "./reduce.ts";
 import { drop, keep, type VjpRule } from "./terms.ts";
 
 const leaf = () => [];
@@ -24,11 +23,7 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
   where: ({ src: [cond] }, g) => [null, keep(cond!, g), drop(cond!, g)],
   cast: ({ src: [x] }, g) => [isFloat(x!.dtype) ? cast(g, x!.dtype) : null],
   detach: () => [null],
-  reduce: (node, g) => {
-    const { fn, axes, first } = node.attrs;
-    const x = node.src[0]!;
-    return [first ? firstWinner(fn, g, x, axes[0]!) : reduceVjp[fn](g, x, node, axes)];
-  },
+  reduce: (node, g) => [reduceRule(node, g)],
   ...movementVjp,
   // Each element read gives its gradient to where it was read from.
   gather: ({ src: [table, index], attrs }, g) => [
