@@ -122,7 +122,8 @@ function mergedSpace(a: Group, b: Group): { space: number[]; inner: boolean[] } 
   const space = a.space.map((d, i) => Math.max(d, b.space[i]));
   for (let i = 0; i < space.length; i++) {
     if (a.space[i] === 0 || b.space[i] === 0) return null;
-    if (a.space[i] !== b.space[i] && !inner[i]) return null;
+    const same = a.space[i] === b.space[i];
+    if (!same && !(inner[i] && Math.min(a.space[i], b.space[i]) === 1)) return null;
     // Both reduce, but not over the same axes.
     const differ = a.inner[i] !== b.inner[i] && a.space[i] > 1 && b.space[i] > 1;
     if (differ && a.inner.includes(true) && b.inner.includes(true)) return null;
