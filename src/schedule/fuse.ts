@@ -135,7 +135,7 @@ function mergedSpace(a: Group, b: Group): { space: number[]; inner: boolean[] } 
     else rows *= d;
   });
   const items = [...a.items, ...b.items];
-  if (items.some((n) => n.op !== "reduce" && !fitsRows(n, space, inner))) return null;
+  if (!items.every((n) => fitsRows(n, space, inner))) return null;
   // Reductions that run side by side in one pass cost no parallelism they did not cost before.
   const onePass = items.every((n) => n.op === "reduce" || isNarrow(n, inner));
   if (onePass && a.inner.includes(true) && b.inner.includes(true)) return { space, inner };
@@ -149,8 +149,11 @@ export function isNarrow(node: Node, inner: readonly boolean[]): boolean {
   return node.shape.every((d, i) => !inner[i] || d === 1);
 }
 
+/** A reduction walks the whole space; other items do, or run once a row. */
 function fitsRows(node: Node, space: readonly number[], inner: readonly boolean[]): boolean {
-  return isNarrow(node, inner) || node.shape.every((d, i) => d === space[i]);
+  const reduces = node.op === "reduce";
+  const shape = reduces ? node.src[0].shape : node.shape;
+  return (!reduces && isNarrow(node, inner)) || shape.every((d, i) => d === space[i]);
 }
 
 /** Whether all that `b` reads of `a` it reads at the point that it is computing. */
