@@ -17,7 +17,8 @@ const tanhOf = (x: Node): Node => b.unary("tanh", x);
 
 /** Held within (low, high), with gradient 0 at the limits (as hardtanh, other than clamp). */
 function within(x: Node, low: Node | number, high: Node | number): Node {
-  return n.where(n.le(x, low), low, n.where(n.ge(x, high), high, x));
+  const above = n.where(n.le(x, low), low, x);
+  return n.where(n.ge(above, high), high, above);
 }
 
 export function relu(x: Tensor): Tensor {

@@ -26,9 +26,19 @@ export interface ConvTransposeOptions {
   groups?: number | undefined;
 }
 
+/** How many axes a convolution or pooling runs over. */
+export type Dims = 1 | 2 | 3;
+
+/** The shapes that an input may have, for errors. */
+export const inputNames: { [K in Dims]: string } = {
+  1: "(B, C, L) or (C, L)",
+  2: "(B, C, H, W) or (C, H, W)",
+  3: "(B, C, D, H, W) or (C, D, H, W)",
+};
+
 /** Checks ranks, dtypes and bias; adds the batch axis that a single sample lacks. */
-function prepare(op: string, dims: number, x: Tensor, w: Tensor, bias: Tensor | null, out: number) {
-  const names = dims === 1 ? "(B, C, L) or (C, L)" : "(B, C, H, W) or (C, H, W)";
+function prepare(op: string, dims: Dims, x: Tensor, w: Tensor, bias: Tensor | null, out: number) {
+  const names = inputNames[dims];
   const single = x.shape.length === dims + 1;
   if (!single && x.shape.length !== dims + 2) {
     throw shapeError(op, `the input must be ${names}, got ${b.show(x.shape)}`);
@@ -61,7 +71,7 @@ function checkGroups(op: string, groups: number, inputs: number, outputs: number
 
 /** Cross-correlation over the last `dims` axes. */
 export function conv(
-  dims: 1 | 2,
+  dims: Dims,
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
@@ -114,7 +124,7 @@ function paddingOf(
 /** The transpose of a convolution: zeros between the input's elements, then a convolution with the
  *  kernel turned around. */
 export function convTranspose(
-  dims: 1 | 2,
+  dims: Dims,
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,

@@ -207,6 +207,8 @@ export function select(x: Tensor, axis: number, index: number): Tensor {
 /** Views of `size` elements, each `step` after the one before, along an axis; a new last axis runs
  *  inside them. */
 export function unfold(x: Tensor, axis: number, size: number, step: number): Tensor {
+  if (x.shape.length === 0)
+    return narrow(unfold(flatten(x), axis, size, step).flatten(), 0, 0, size);
   const at = axisOf("unfold", axis, x.shape);
   perAxis("unfold", "size", size, 1, 1);
   perAxis("unfold", "step", step, 1, 1);

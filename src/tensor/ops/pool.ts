@@ -7,6 +7,7 @@ import { nodeOf, wrap } from "../core.ts";
 import type { Axes } from "../shape-types.ts";
 import type { Tensor } from "../tensor.ts";
 import { argumentError, perAxis, shapeError } from "./common.ts";
+import { type Dims, inputNames } from "./conv.ts";
 import * as n from "./nodes.ts";
 
 export interface MaxPoolOptions {
@@ -42,15 +43,15 @@ interface Windows {
 }
 
 /** The last axes as (batch, …sizes): pooling knows no channels. */
-function flattened(op: string, dims: number, x: Tensor): Node {
+function flattened(op: string, dims: Dims, x: Tensor): Node {
   if (x.shape.length !== dims + 1 && x.shape.length !== dims + 2) {
-    const names = dims === 1 ? "(B, C, L) or (C, L)" : "(B, C, H, W) or (C, H, W)";
+    const names = inputNames[dims];
     throw shapeError(op, `the input must be ${names}, got ${b.show(x.shape)}`);
   }
   return nodeOf(x);
 }
 
-function windowsOf(op: string, dims: number, v: Node, size: Axes, o: MaxPoolOptions): Windows {
+function windowsOf(op: string, dims: Dims, v: Node, size: Axes, o: MaxPoolOptions): Windows {
   const kernel = perAxis(op, "the size", size, dims, 1);
   const stride = perAxis(op, "stride", o.stride ?? kernel, dims, 1);
   const padding = perAxis(op, "padding", o.padding ?? 0, dims, 0);
@@ -78,7 +79,7 @@ function windowsOf(op: string, dims: number, v: Node, size: Axes, o: MaxPoolOpti
 }
 
 /** The windows' insides as one new last axis. */
-function windows(v: Node, dims: number, w: Windows, fill: number): Node {
+function windows(v: Node, dims: Dims, w: Windows, fill: number): Node {
   const lead = v.shape.length - dims;
   const zeros = Array<number>(lead).fill(0);
   const padded = b.pad(v, [...zeros, ...w.padding], [...zeros, ...w.end], fill);
@@ -87,7 +88,7 @@ function windows(v: Node, dims: number, w: Windows, fill: number): Node {
 }
 
 /** The largest element of each window. The gradient goes to the first of equal ones. */
-export function maxPool(dims: 1 | 2, x: Tensor, size: Axes, options: MaxPoolOptions = {}): Tensor {
+export function maxPool(dims: Dims, x: Tensor, size: Axes, options: MaxPoolOptions = {}): Tensor {
   const op = `maxPool${dims}d`;
   const v = flattened(op, dims, x);
   const w = windowsOf(op, dims, v, size, options);
@@ -100,7 +101,7 @@ export function maxPool(dims: 1 | 2, x: Tensor, size: Axes, options: MaxPoolOpti
 
 /** Where the largest element of each window is in the flattened input plane, int32. */
 export function maxPoolIndices(
-  dims: 1 | 2,
+  dims: Dims,
   x: Tensor,
   size: Axes,
   options: MaxPoolOptions = {},
@@ -132,7 +133,7 @@ export function maxPoolIndices(
 }
 
 /** The mean of each window. */
-export function avgPool(dims: 1 | 2, x: Tensor, size: Axes, options: AvgPoolOptions = {}): Tensor {
+export function avgPool(dims: Dims, x: Tensor, size: Axes, options: AvgPoolOptions = {}): Tensor {
   const op = `avgPool${dims}d`;
   const v = flattened(op, dims, x);
   const w = windowsOf(op, dims, v, size, options);
@@ -145,7 +146,7 @@ export function avgPool(dims: 1 | 2, x: Tensor, size: Axes, options: AvgPoolOpti
 }
 
 /** How many elements each window holds: a number where all hold the same. */
-function countsOf(v: Node, dims: number, w: Windows, padded: boolean): Node | number {
+function countsOf(v: Node, dims: Dims, w: Windows, padded: boolean): Node | number {
   const lead = v.shape.length - dims;
   const plain = w.size.every((_, i) => {
     const none = w.end[i] === w.padding[i];
@@ -176,7 +177,7 @@ function pieces(size: number, out: number): [number, number][] {
   ]);
 }
 
-function adaptiveSizes(op: string, dims: number, v: Node, size: AdaptiveSize): number[] {
+function adaptiveSizes(op: string, dims: Dims, v: Node, size: AdaptiveSize): number[] {
   const list = Array.isArray(size) ? size : Array<number | null>(dims).fill(size as number | null);
   const lead = v.shape.length - dims;
   const sizes = list.map((s, i) => s ?? v.shape[lead + i]);
@@ -184,7 +185,7 @@ function adaptiveSizes(op: string, dims: number, v: Node, size: AdaptiveSize): n
 }
 
 /** Pools one axis at a time into the given number of pieces. */
-function adaptive(op: string, dims: number, x: Tensor, size: AdaptiveSize, mean: boolean): Tensor {
+function adaptive(op: string, dims: Dims, x: Tensor, size: AdaptiveSize, mean: boolean): Tensor {
   const v = flattened(op, dims, x);
   const lead = v.shape.length - dims;
   const sizes = adaptiveSizes(op, dims, v, size);
@@ -226,11 +227,11 @@ function uneven(v: Node, axis: number, count: number, mean: boolean): Node {
 }
 
 /** Means of as many nearly equal pieces as asked for. */
-export function adaptiveAvgPool(dims: 1 | 2, x: Tensor, size: AdaptiveSize): Tensor {
+export function adaptiveAvgPool(dims: Dims, x: Tensor, size: AdaptiveSize): Tensor {
   return adaptive(`adaptiveAvgPool${dims}d`, dims, x, size, true);
 }
 
 /** Largest elements of as many nearly equal pieces as asked for. */
-export function adaptiveMaxPool(dims: 1 | 2, x: Tensor, size: AdaptiveSize): Tensor {
+export function adaptiveMaxPool(dims: Dims, x: Tensor, size: AdaptiveSize): Tensor {
   return adaptive(`adaptiveMaxPool${dims}d`, dims, x, size, false);
 }

@@ -249,6 +249,10 @@ export abstract class ShapeMethods extends MathMethods {
   conv2d(this: Tensor, weight: Tensor, bias?: Tensor | null, options?: cv.ConvOptions): Tensor {
     return cv.conv(2, this, weight, bias, options);
   }
+  /** Cross-correlation: input (B, C, D, H, W). */
+  conv3d(this: Tensor, weight: Tensor, bias?: Tensor | null, options?: cv.ConvOptions): Tensor {
+    return cv.conv(3, this, weight, bias, options);
+  }
   /** The gradient of a convolution, as a layer: weight (C, O/groups, …). */
   convTranspose1d(
     this: Tensor,
@@ -267,11 +271,23 @@ export abstract class ShapeMethods extends MathMethods {
   ): Tensor {
     return cv.convTranspose(2, this, weight, bias, options);
   }
+  /** The gradient of a convolution, as a layer: weight (C, O/groups, …). */
+  convTranspose3d(
+    this: Tensor,
+    weight: Tensor,
+    bias?: Tensor | null,
+    options?: cv.ConvTransposeOptions,
+  ): Tensor {
+    return cv.convTranspose(3, this, weight, bias, options);
+  }
   maxPool1d(this: Tensor, size: Axes, options?: pool.MaxPoolOptions): Tensor {
     return pool.maxPool(1, this, size, options);
   }
   maxPool2d(this: Tensor, size: Axes, options?: pool.MaxPoolOptions): Tensor {
     return pool.maxPool(2, this, size, options);
+  }
+  maxPool3d(this: Tensor, size: Axes, options?: pool.MaxPoolOptions): Tensor {
+    return pool.maxPool(3, this, size, options);
   }
   avgPool1d(this: Tensor, size: Axes, options?: pool.AvgPoolOptions): Tensor {
     return pool.avgPool(1, this, size, options);
@@ -279,16 +295,25 @@ export abstract class ShapeMethods extends MathMethods {
   avgPool2d(this: Tensor, size: Axes, options?: pool.AvgPoolOptions): Tensor {
     return pool.avgPool(2, this, size, options);
   }
+  avgPool3d(this: Tensor, size: Axes, options?: pool.AvgPoolOptions): Tensor {
+    return pool.avgPool(3, this, size, options);
+  }
   adaptiveAvgPool1d(this: Tensor, size: pool.AdaptiveSize): Tensor {
     return pool.adaptiveAvgPool(1, this, size);
   }
   adaptiveAvgPool2d(this: Tensor, size: pool.AdaptiveSize): Tensor {
     return pool.adaptiveAvgPool(2, this, size);
   }
+  adaptiveAvgPool3d(this: Tensor, size: pool.AdaptiveSize): Tensor {
+    return pool.adaptiveAvgPool(3, this, size);
+  }
   adaptiveMaxPool1d(this: Tensor, size: pool.AdaptiveSize): Tensor {
     return pool.adaptiveMaxPool(1, this, size);
   }
   adaptiveMaxPool2d(this: Tensor, size: pool.AdaptiveSize): Tensor {
     return pool.adaptiveMaxPool(2, this, size);
+  }
+  adaptiveMaxPool3d(this: Tensor, size: pool.AdaptiveSize): Tensor {
+    return pool.adaptiveMaxPool(3, this, size);
   }
 }

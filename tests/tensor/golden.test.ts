@@ -1,0 +1,16 @@
+// PyTorch's own sample inputs for each op: what has an adapter must agree, values and gradients.
+// The cases lie beside the checkout; without them there is nothing to compare with.
+import { describe, expect, it } from "vitest";
+import { device } from "../../src/tensor/device.ts";
+import { present, score } from "../golden/opinfo.ts";
+
+describe.skipIf(!present)("golden cases of PyTorch's ops", () => {
+  it("agree on the reference, values and gradients", async () => {
+    device("reference");
+    const { passed, failures } = await score("first");
+    expect(failures).toEqual([]);
+    expect(passed).toBeGreaterThan(1700);
+  });
+});
+
+if (!present) it.skip("golden cases: the folder ../shared/golden is not beside this checkout");
