@@ -126,38 +126,52 @@ export class VectorEmitter extends ExprEmitter {
     const { f } = this.frame;
     switch (e.k) {
       case "load":
-        return this.load(site.place(e.operand, e.at), e.dtype, laneStep(e, site), site);
+        this.load(site.place(e.operand, e.at), e.dtype, laneStep(e, site), site);
+        return;
       case "gather":
-        return this.gather(e, site);
+        this.gather(e, site);
+        return;
       case "const":
-        return this.constant(e.dtype, e.value);
+        this.constant(e.dtype, e.value);
+        return;
       case "scalar":
-        return f.get(this.scalar(e));
+        f.get(this.scalar(e));
+        return;
       case "axis":
-        return this.indices(e, site);
+        this.indices(e, site);
+        return;
       case "unary":
         this.emit(e.x, site);
-        return this.unary(e.fn, e.dtype);
+        this.unary(e.fn, e.dtype);
+        return;
       case "binary":
-        return this.binary(e, site);
+        this.binary(e, site);
+        return;
       case "compare":
-        return this.compare(e, site);
+        this.compare(e, site);
+        return;
       case "where":
         this.emit(e.x, site);
         this.emit(e.y, site);
         this.emit(e.cond, site);
-        return f.op("v128.bitselect");
+        f.op("v128.bitselect");
+        return;
       case "cast":
         this.emit(e.x, site);
-        return this.cast(e.x.dtype, e.dtype);
+        this.cast(e.x.dtype, e.dtype);
+        return;
       case "masked":
-        return this.masked(e, site);
+        this.masked(e, site);
+        return;
       case "reg":
-        return site.pushReg(e.reg);
+        site.pushReg(e.reg);
+        return;
       case "random":
-        return this.random(e, site);
+        this.random(e, site);
+        return;
       case "acc":
-        return site.pushAcc();
+        site.pushAcc();
+        return;
     }
   }
 
@@ -202,7 +216,10 @@ export class VectorEmitter extends ExprEmitter {
   private load(place: Place, dtype: DType, step: number, site: Site): void {
     const { frame } = this;
     const { f } = frame;
-    if (itemSize[dtype] === 1) return this.loadBytes(place, dtype, step, site);
+    if (itemSize[dtype] === 1) {
+      this.loadBytes(place, dtype, step, site);
+      return;
+    }
     if (step === 0) {
       f.mem("v128.load32_splat", frame.pushAddress(place));
     } else if (step === 1) {
@@ -285,7 +302,8 @@ export class VectorEmitter extends ExprEmitter {
       f.lane("i32x4.extract_lane", 0);
       const at = frame.indexed(place, e.operand, e);
       this.load(at, e.dtype, laneStep(e, site), site);
-      return frame.release(at.local);
+      frame.release(at.local);
+      return;
     }
     const index = frame.take("v128");
     const v = frame.take("v128");
@@ -343,25 +361,36 @@ export class VectorEmitter extends ExprEmitter {
 
   private unary(fn: UnaryOp, dtype: DType): void {
     const { f } = this.frame;
-    if (dtype !== "float32") return this.intUnary(fn, dtype);
+    if (dtype !== "float32") {
+      this.intUnary(fn, dtype);
+      return;
+    }
     const op = floatUnary[fn];
-    if (op !== undefined) return f.op(op);
+    if (op !== undefined) {
+      f.op(op);
+      return;
+    }
     switch (fn) {
       case "relu":
         f.get(this.frame.zero);
-        return f.op("f32x4.pmax");
+        f.op("f32x4.pmax");
+        return;
       case "reciprocal":
-        return this.overOne();
+        this.overOne();
+        return;
       case "rsqrt":
         f.op("f32x4.sqrt");
-        return this.overOne();
+        this.overOne();
+        return;
       case "sign":
-        return this.floatSign();
+        this.floatSign();
+        return;
       case "not":
         f.get(this.frame.zero);
         f.op("f32x4.eq");
         this.constant("float32", 1);
-        return f.op("v128.and");
+        f.op("v128.and");
+        return;
       case "exp":
       case "expm1":
       case "log":
@@ -372,7 +401,8 @@ export class VectorEmitter extends ExprEmitter {
       case "tanh":
       case "sigmoid":
       case "erf": // biome-ignore format: a list
-        return this.math.apply(fn);
+        this.math.apply(fn);
+        return;
     }
   }
 
@@ -440,11 +470,15 @@ export class VectorEmitter extends ExprEmitter {
 
   private binary(e: Of<"binary">, site: Site): void {
     const { f } = this.frame;
-    if (e.dtype === "float32") return this.floatBinary(e, site);
+    if (e.dtype === "float32") {
+      this.floatBinary(e, site);
+      return;
+    }
     this.emit(e.x, site);
     if (e.fn === "shl" || e.fn === "shr") {
       f.i32((e.y as Of<"const">).value & 31);
-      return f.op(e.fn === "shl" ? "i32x4.shl" : "i32x4.shr_u");
+      f.op(e.fn === "shl" ? "i32x4.shl" : "i32x4.shr_u");
+      return;
     }
     this.emit(e.y, site);
     f.op((e.dtype === "bool" ? boolBinary : intBinary)[e.fn]!);
@@ -453,14 +487,21 @@ export class VectorEmitter extends ExprEmitter {
 
   private floatBinary({ fn, x, y }: Of<"binary">, site: Site): void {
     const { f } = this.frame;
-    if (fn === "pow") return this.pow(x, y, site);
+    if (fn === "pow") {
+      this.pow(x, y, site);
+      return;
+    }
     if (fn === "max" || fn === "min") {
       // With a number on one side the cheaper pmax keeps NaN: the other operand must come first.
       const [a, b] = x.k === "const" ? [y, x] : [x, y];
       this.emit(a, site);
       this.emit(b, site);
-      if (b.k !== "const" || Number.isNaN(b.value)) return f.op(floatBinary[fn]!);
-      return f.op(fn === "max" ? "f32x4.pmax" : "f32x4.pmin");
+      if (b.k !== "const" || Number.isNaN(b.value)) {
+        f.op(floatBinary[fn]!);
+        return;
+      }
+      f.op(fn === "max" ? "f32x4.pmax" : "f32x4.pmin");
+      return;
     }
     this.emit(x, site);
     this.emit(y, site);
@@ -478,7 +519,8 @@ export class VectorEmitter extends ExprEmitter {
       f.set(v);
       for (let i = 0; i < y.value; i++) f.get(v);
       for (let i = 1; i < y.value; i++) f.op("f32x4.mul");
-      return frame.release(v);
+      frame.release(v);
+      return;
     }
     const power = frame.module.importFunc("math", "pow", ["f64", "f64"], ["f64"]);
     const [a, b, result] = [frame.take("v128"), frame.take("v128"), frame.take("v128")];
@@ -521,13 +563,18 @@ export class VectorEmitter extends ExprEmitter {
     if (from === to) return;
     if (to === "bool") {
       f.get(this.frame.zero);
-      return f.op(from === "float32" ? "f32x4.ne" : "i32x4.ne");
+      f.op(from === "float32" ? "f32x4.ne" : "i32x4.ne");
+      return;
     }
     if (from === "bool") {
       this.constant(to, 1);
-      return f.op("v128.and");
+      f.op("v128.and");
+      return;
     }
-    if (to === "float32") return f.op("f32x4.convert_i32x4_s");
+    if (to === "float32") {
+      f.op("f32x4.convert_i32x4_s");
+      return;
+    }
     if (from === "float32") f.op("i32x4.trunc_sat_f32x4_s");
     if (to === "uint8") this.wrap();
   }
@@ -536,8 +583,14 @@ export class VectorEmitter extends ExprEmitter {
     const { frame } = this;
     const { f } = frame;
     const assumed = this.assumed.get(e);
-    if (assumed === true) return this.emit(e.x, site);
-    if (assumed === false) return this.constant(e.dtype, e.fill);
+    if (assumed === true) {
+      this.emit(e.x, site);
+      return;
+    }
+    if (assumed === false) {
+      this.constant(e.dtype, e.fill);
+      return;
+    }
     const varies = (r: Range) => coefficient(r.at.coef, site.laneAxis) !== 0;
     const perLane = e.ranges.filter(varies);
     const mask = perLane.length > 0 ? frame.take("v128") : -1;
@@ -637,13 +690,17 @@ export class VectorEmitter extends ExprEmitter {
     const { frame } = this;
     const dtype = frame.operands[store.operand]!.dtype;
     const place = site.place(store.operand, store.at);
-    if (store.scatter !== undefined) return this.scatter(store, value, place, site);
+    if (store.scatter !== undefined) {
+      this.scatter(store, value, place, site);
+      return;
+    }
     const step = coefficient(store.at.coef, site.laneAxis);
     const bytes = itemSize[dtype];
     if (bytes === 4 && step === 1 && site.valid === 4) {
       const offset = frame.pushAddress(place);
       frame.f.get(value);
-      return frame.f.mem("v128.store", offset);
+      frame.f.mem("v128.store", offset);
+      return;
     }
     const packed = bytes === 1 ? this.narrow(value, dtype) : value;
     if (bytes === 1 && step === 1 && site.valid === 4) {

@@ -17,7 +17,8 @@ export interface RenderOptions {
   readonly revectorize: boolean;
 }
 
-/** The byte address of an element: the local's value plus offset ≥ 0. */
+/** The byte address of an element: the local's value plus an offset. Negative offsets are allowed
+ *  where lanes run backwards; `Frame.pushAddress` deals with them. */
 export interface Place {
   readonly local: number;
   readonly offset: number;
@@ -240,13 +241,16 @@ export function walk(roots: readonly Expr[], visit: (e: Expr) => void): void {
   }
 }
 
-/** Which axes an expression depends on: bit i for axis i. Registers and sums depend on `ofRegs`. */
+/** Which axes an expression depends on: bit i for axis i. Registers and sums depend on `ofRegs`, loads
+ *  of operands that are also written on everything. */
 export class Dependence {
   private readonly known = new Map<Expr, number>();
   private readonly ofRegs: number;
+  private readonly written: (operand: number) => boolean;
 
-  constructor(ofRegs: number) {
+  constructor(ofRegs: number, written: (operand: number) => boolean) {
     this.ofRegs = ofRegs;
+    this.written = written;
   }
 
   of(expr: Expr): number {
@@ -255,9 +259,8 @@ export class Dependence {
     walk([expr], (e) => {
       if (this.known.has(e)) return;
       let bits = e.k === "reg" || e.k === "acc" ? this.ofRegs : 0;
-      if (e.k === "load" || e.k === "gather" || e.k === "axis" || e.k === "random") {
-        bits |= axesOf(e.at);
-      }
+      if ("at" in e) bits |= axesOf(e.at);
+      if ("operand" in e && this.written(e.operand)) bits = -1;
       if (e.k === "masked") for (const range of e.ranges) bits |= axesOf(range.at);
       for (const x of sources(e)) bits |= this.known.get(x)!;
       this.known.set(e, bits);

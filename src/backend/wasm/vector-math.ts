@@ -7,7 +7,6 @@
 import type { PlainOp } from "./assembler-opcodes.ts";
 import type { Frame, Push } from "./expr.ts";
 
-const LOG2_E = 1.4426950408889634;
 /** ln 2 in two parts; the first has few enough bits that n times it is exact. */
 const LN2_HI = 0.693359375;
 const LN2_LO = -2.1219444005469057e-4;
@@ -141,7 +140,7 @@ export class VectorMath {
 
   /** x = n ln 2 + r with |r| ≤ ln 2 / 2. `bits` are those of n + 1.5·2^23: n in the low bits. */
   private reduceLn2(x: Push): { r: Push; bits: Push } {
-    const bits = this.keep(this.madd(x, this.c(LOG2_E), this.c(ROUND)));
+    const bits = this.keep(this.madd(x, this.c(Math.LOG2E), this.c(ROUND)));
     const n = this.keep(this.sub(bits, this.c(ROUND)));
     const r = this.madd(n, this.c(-LN2_LO), this.madd(n, this.c(-LN2_HI), x));
     return { r: this.keep(r), bits };

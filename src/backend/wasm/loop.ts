@@ -1,0 +1,511 @@
+// Loop kernels as WebAssembly functions (p, lo, hi): parallel loops, and inside them the stages one
+// after the other. Vectors run two by two: both values first, then both stores back to back, because
+// that is what V8 packs into vectors of twice the width (and a missed packing costs 2 to 5 times).
+// Not here: expressions (expr-vector.ts, expr-scalar.ts), addresses (loop-streams.ts), accumulators
+// (loop-reduce.ts).
+
+import type { Affine, Expr, LoopKernel, Stage, Store } from "../../schedule/kernel.ts";
+import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
+import { Dependence, Frame, type RenderOptions, type Site } from "./expr.ts";
+import { ScalarEmitter } from "./expr-scalar.ts";
+import { pushHolds, VectorEmitter } from "./expr-vector.ts";
+import {
+  accessesOf,
+  fixedMasks,
+  fixedParts,
+  type MaskGroup,
+  rootsOf,
+  vectorAxis,
+  weight,
+} from "./loop-analysis.ts";
+import { Accumulators, isArg } from "./loop-reduce.ts";
+import { Streams } from "./loop-streams.ts";
+
+/** Masks that get loops of their own, at most: each doubles the code. */
+const maxVersions = 2;
+
+/** How many vectors run side by side, and how many lanes of the last are points. */
+interface Span {
+  readonly vectors: number;
+  readonly valid: Site["valid"];
+}
+
+const one: Span = { vectors: 1, valid: 1 };
+
+/**
+ * Renders a loop kernel as a function `(p, lo, hi)` of the module: parameters at p, indices lo to hi of
+ * axis 0, whose extent the code does not know. Which instructions compute an element depends on lo only
+ * through its remainder by 32 (and on hi, by way of the last vectors), never on the thread.
+ */
+export function renderLoop(
+  kernel: LoopKernel,
+  module: ModuleBuilder,
+  options: RenderOptions,
+): FuncBuilder {
+  const f = module.func(["i32", "i32", "i32"], [], "loop");
+  new LoopRenderer(kernel, new Frame(module, f, kernel.operands, options)).render();
+  return f;
+}
+
+class LoopRenderer {
+  private readonly kernel: LoopKernel;
+  private readonly frame: Frame;
+  private readonly f: FuncBuilder;
+  private readonly emitter: VectorEmitter | ScalarEmitter;
+  private readonly assumed: Map<Expr, boolean>;
+  private readonly streams: Streams;
+  private readonly depends: Dependence;
+  /** The axis that lanes run along; -1: elements. */
+  private readonly vector: number;
+  /** The local that holds the index of each open loop's axis. */
+  private readonly indices = new Map<number, number>();
+  /** For each register the locals of its vectors (one where all lanes are equal). */
+  private readonly regs: number[][] = [];
+  /** What a loop has computed before it began: locals, one a vector or one for all. */
+  private readonly fixed = new Map<Expr, number[]>();
+  /** Accumulators of earlier stages of the open point. */
+  private finished: Accumulators[] = [];
+
+  constructor(kernel: LoopKernel, frame: Frame) {
+    this.kernel = kernel;
+    this.frame = frame;
+    this.f = frame.f;
+    this.vector = vectorAxis(kernel);
+    const emitter = this.vector >= 0 ? new VectorEmitter(frame) : new ScalarEmitter(frame);
+    this.emitter = emitter;
+    this.assumed = emitter instanceof VectorEmitter ? emitter.assumed : new Map();
+    this.streams = new Streams(frame);
+    const parallel = 2 ** kernel.parallel - 1;
+    this.depends = new Dependence(parallel, (operand) => kernel.operands[operand]!.write);
+    for (const stage of kernel.stages) {
+      for (const { operand, at } of accessesOf(stage)) this.streams.add(operand, at);
+    }
+  }
+
+  private get vectorIsParallel(): boolean {
+    return this.vector >= 0 && this.vector < this.kernel.parallel;
+  }
+
+  render(): void {
+    const { axes, parallel, stages } = this.kernel;
+    if (axes.slice(1, parallel).some((extent) => extent === 0)) return;
+    const roots = stages.flatMap(rootsOf);
+    this.withFixed(
+      roots,
+      (e) => this.depends.of(e) === 0,
+      one,
+      () => this.parallelLoop(0),
+    );
+  }
+
+  /** The loop over parallel axis `axis` and all inside it. */
+  private parallelLoop(axis: number): void {
+    const { parallel, stages } = this.kernel;
+    const used = this.streams.of(stages.flatMap(accessesOf));
+    const last = axis === parallel - 1;
+    const inner = (span: Span) => (last ? this.point(span) : this.parallelLoop(axis + 1));
+    const loop = () => {
+      if (axis === this.vector) this.vectorLoop(axis, used, this.pointWidths(), inner);
+      else this.plainLoop(axis, used, () => inner(one));
+    };
+    if (!last || axis === 0) {
+      loop();
+      return;
+    }
+    // Only stages without loops of their own have nothing further in to compute before.
+    const flat = stages.filter((s) => s.axes.length === 0).flatMap(rootsOf);
+    this.versions(flat, axis, () => this.withFixed(flat, this.fixedIn(axis), one, loop));
+  }
+
+  /** Whether an expression is the same at all indices of an axis. */
+  private fixedIn(axis: number): (e: Expr) => boolean {
+    return (e) => (this.depends.of(e) & (1 << axis)) === 0;
+  }
+
+  /** Vectors side by side where the vector axis is parallel, widest first. */
+  private pointWidths(): number[] {
+    const heavy = Math.max(...this.kernel.stages.map((s) => weight(rootsOf(s))));
+    return widths(
+      heavy,
+      this.kernel.stages.reduce((n, s) => n + s.reduces.length, 0),
+    );
+  }
+
+  /** All stages at one point, or at the points of some vectors. */
+  private point(span: Span): void {
+    this.finished = [];
+    for (const stage of this.kernel.stages) this.stage(stage, span);
+    for (const a of this.finished) a.release();
+    this.finished = [];
+  }
+
+  private stage(stage: Stage, span: Span): void {
+    const inner = this.vector >= 0 && stage.axes.includes(this.vector);
+    const spread = this.vectorIsParallel || inner;
+    const roots = rootsOf(stage);
+    let blocks = inner ? widths(weight(roots), stage.reduces.length) : [];
+    if (stage.reduces.some(isArg) && inner) blocks = [];
+    blocks = blocks.filter((w) => 4 * w <= this.kernel.axes[this.vector]!);
+    const count = inner ? Math.max(1, ...blocks) : span.vectors;
+    const accumulators = stage.reduces.map((r) => new Accumulators(r, this.emitter, count));
+    for (const a of accumulators) a.start();
+    const site = spread ? this.vector : -1;
+    this.stageLoops(stage, 0, span, { blocks, accumulators, laneAxis: site });
+    for (const a of accumulators) {
+      if (inner) a.gather(this.scratch());
+      a.finish();
+      this.regs[a.reduce.reg] = Array.from({ length: inner ? 1 : count }, (_, i) => a.result(i));
+    }
+    this.finished.push(...accumulators);
+  }
+
+  private scratch(): number {
+    return this.frame.once("scratch", "i32", () => {
+      this.f.get(this.frame.p);
+      this.f.i32(-256);
+      this.f.op("i32.add");
+    });
+  }
+
+  /** The loops of a stage from its axis number `depth` inwards. */
+  private stageLoops(stage: Stage, depth: number, span: Span, body: StageBody): void {
+    const { axes } = stage;
+    if (depth === axes.length) {
+      this.body(stage, span, body);
+      return;
+    }
+    const axis = axes[depth]!;
+    const used = this.streams.of(accessesOf(stage));
+    const loop = () => {
+      if (axis === this.vector) {
+        this.vectorLoop(axis, used, body.blocks, (inner) => this.body(stage, inner, body));
+      } else {
+        this.plainLoop(axis, used, () => this.stageLoops(stage, depth + 1, span, body));
+      }
+    };
+    if (depth < axes.length - 1 || this.kernel.axes[axis]! < 2) {
+      loop();
+      return;
+    }
+    const roots = rootsOf(stage);
+    const outside = axis === this.vector ? one : span;
+    this.versions(roots, axis, () => this.withFixed(roots, this.fixedIn(axis), outside, loop));
+  }
+
+  /** One point of a stage's loops, or some vectors of points. */
+  private body(stage: Stage, span: Span, body: StageBody): void {
+    const roots = rootsOf(stage);
+    const write = () => {
+      for (let v = 0; v < span.vectors; v += 2) {
+        this.block(stage, { first: v, last: Math.min(v + 2, span.vectors), span }, body);
+      }
+    };
+    // Masks that change in the innermost loop but are the same in all lanes.
+    if (body.laneAxis >= 0) this.versions(roots, body.laneAxis, write);
+    else write();
+  }
+
+  /** One vector or two: all values, then all stores. */
+  private block(
+    stage: Stage,
+    { first, last, span }: { first: number; last: number; span: Span },
+    { accumulators, laneAxis }: StageBody,
+  ): void {
+    const values = stage.stores.map((): number[] => []);
+    const sites: Site[] = [];
+    for (let v = first; v < last; v++) {
+      const site = this.site(laneAxis, v, span.valid);
+      sites.push(site);
+      this.select(v);
+      this.emitter.begin([...stage.reduces, ...stage.stores].map((s) => s.value));
+      stage.stores.forEach((s, i) => {
+        this.emitter.emit(s.value, site);
+        const local = this.frame.take(this.emitter.typeOf(s.value));
+        this.f.set(local);
+        values[i]!.push(local);
+      });
+      for (const a of accumulators) {
+        this.emitter.emit(a.reduce.value, site);
+        a.take(v, site);
+      }
+      this.emitter.finish();
+    }
+    stage.stores.forEach((s, i) => {
+      sites.forEach((site, j) => this.store(s, values[i]![j]!, site, first + j));
+    });
+    for (const local of values.flat()) this.frame.release(local);
+  }
+
+  private store(store: Store, value: number, site: Site, vector: number): void {
+    if (store.scatter !== undefined) {
+      this.select(vector);
+      this.emitter.begin([store.scatter.index]);
+    }
+    this.emitter.store(store, value, site);
+    if (store.scatter !== undefined) this.emitter.finish();
+  }
+
+  private site(laneAxis: number, vector: number, valid: Site["valid"]): Site {
+    return {
+      laneAxis,
+      valid: laneAxis < 0 ? 1 : valid,
+      place: (operand, at) => this.streams.place(operand, at, laneAxis, 4 * vector),
+      pushIndex: (at) => this.pushIndex(at, laneAxis < 0 ? 0 : 4 * vector * at.coef[laneAxis]!),
+      pushReg: (reg) => this.f.get(this.regs[reg]![vector] ?? this.regs[reg]![0]!),
+      pushAcc: () => {
+        throw new TypeError("a loop kernel has no sum of products");
+      },
+    };
+  }
+
+  private pushIndex(at: Affine, more: number): void {
+    const { f } = this;
+    f.i32(at.base + more);
+    at.coef.forEach((c, axis) => {
+      const index = this.indices.get(axis);
+      if (c === 0 || index === undefined) return;
+      f.get(index);
+      if (c !== 1) {
+        f.i32(c);
+        f.op("i32.mul");
+      }
+      f.op("i32.add");
+    });
+  }
+
+  /** Makes the emitter use the locals of vector number `v` for what is fixed. */
+  private select(v: number): void {
+    for (const [e, locals] of this.fixed) this.emitter.pin(e, locals[v] ?? locals[0]!);
+  }
+
+  /** Computes what is fixed in a loop before it, then writes the loop. */
+  private withFixed(
+    roots: readonly Expr[],
+    fixed: (e: Expr) => boolean,
+    span: Span,
+    write: () => void,
+  ): void {
+    const isFixed = (e: Expr) => this.fixed.has(e) || fixed(e);
+    const parts = fixedParts(roots, isFixed, this.assumed).filter((e) => !this.fixed.has(e));
+    const laneAxis = this.vectorIsParallel && this.indices.has(this.vector) ? this.vector : -1;
+    const locals = parts.map((): number[] => []);
+    for (let v = 0; v < (laneAxis < 0 ? 1 : span.vectors); v++) {
+      this.select(v);
+      this.emitter.begin(parts);
+      parts.forEach((e, i) => {
+        this.emitter.emit(e, this.site(laneAxis, v, span.valid));
+        const local = this.frame.take(this.emitter.typeOf(e));
+        this.f.set(local);
+        locals[i]!.push(local);
+      });
+      this.emitter.finish();
+    }
+    parts.forEach((e, i) => {
+      this.fixed.set(e, locals[i]!);
+    });
+    write();
+    for (const e of parts) {
+      this.fixed.delete(e);
+      this.emitter.unpin(e);
+    }
+    for (const local of locals.flat()) this.frame.release(local);
+  }
+
+  /** Writes code once for masks that hold and once for masks that do not, where masks are the same at
+   *  all indices of an axis. */
+  private versions(roots: readonly Expr[], axis: number, write: () => void): void {
+    if (this.vector < 0) {
+      write();
+      return;
+    }
+    const groups = fixedMasks(
+      roots,
+      ({ at }) => at.coef[axis] === 0 && (!this.vectorIsParallel || at.coef[this.vector] === 0),
+    ).filter((g) => !this.assumed.has(g.exprs[0]!));
+    if (groups.length === 0 || groups.length > maxVersions) write();
+    else this.version(groups, write);
+  }
+
+  private version([group, ...others]: readonly MaskGroup[], write: () => void): void {
+    if (group === undefined) {
+      write();
+      return;
+    }
+    pushHolds(this.frame, group.ranges, this.site(-1, 0, 1));
+    this.f.if();
+    for (const holds of [true, false]) {
+      for (const e of group.exprs) this.assumed.set(e, holds);
+      this.version(others, write);
+      if (holds) this.f.else();
+    }
+    this.f.end();
+    for (const e of group.exprs) this.assumed.delete(e);
+  }
+
+  /** A loop one index at a time. */
+  private plainLoop(axis: number, used: Used, write: () => void): void {
+    const extent = this.kernel.axes[axis]!;
+    if (axis === 0) {
+      this.rangeLoop(axis, used, [], () => write());
+    } else if (extent === 1) {
+      write();
+    } else if (extent > 1) {
+      this.open(axis, used);
+      this.repeat(axis, 1, extent, write);
+      this.close(axis);
+    }
+  }
+
+  /** A loop over the vector axis: as many of the widest blocks as fit, then narrower ones, then single
+   *  vectors, the last with some lanes only. */
+  private vectorLoop(
+    axis: number,
+    used: Used,
+    blocks: readonly number[],
+    write: (span: Span) => void,
+  ): void {
+    const extent = this.kernel.axes[axis]!;
+    if (axis === 0) {
+      this.rangeLoop(axis, used, blocks, write);
+      return;
+    }
+    this.open(axis, used);
+    let done = 0;
+    for (const vectors of [...blocks, 1]) {
+      const count = Math.floor((extent - done) / (4 * vectors));
+      if (count === 0) continue;
+      done += 4 * vectors * count;
+      const inner = () => write({ vectors, valid: 4 });
+      if (count > 1) {
+        this.repeat(axis, 4 * vectors, done, inner);
+      } else {
+        inner();
+        if (done < extent) this.step(axis, 4 * vectors);
+      }
+    }
+    if (done < extent) write({ vectors: 1, valid: extent - done });
+    this.close(axis);
+  }
+
+  /** The loop over parallel axis 0, from lo to hi: in vectors where it is the vector axis. */
+  private rangeLoop(
+    axis: number,
+    used: Used,
+    blocks: readonly number[],
+    write: (span: Span) => void,
+  ): void {
+    const { f } = this;
+    const [lo, hi] = [1, 2];
+    const index = this.open(axis, used, lo);
+    for (const vectors of blocks)
+      this.whileFits(axis, index, vectors, () => write({ vectors, valid: 4 }));
+    const out = f.block();
+    const again = f.loop();
+    f.get(index);
+    f.get(hi);
+    f.op("i32.ge_s");
+    f.brIf(out);
+    if (axis === this.vector) {
+      const left = this.frame.take("i32");
+      f.get(hi);
+      f.get(index);
+      f.op("i32.sub");
+      f.set(left);
+      write({ vectors: 1, valid: { local: left } });
+      this.frame.release(left);
+    } else {
+      write(one);
+    }
+    this.endOfBody(axis, axis === this.vector ? 4 : 1);
+    f.br(again);
+    f.end();
+    f.end();
+    this.close(axis);
+  }
+
+  /** A loop while a block of vectors lies before hi. */
+  private whileFits(axis: number, index: number, vectors: number, write: () => void): void {
+    const { f } = this;
+    const fits = () => {
+      f.get(index);
+      f.i32(4 * vectors);
+      f.op("i32.add");
+      f.get(2);
+      f.op("i32.le_s");
+    };
+    fits();
+    f.if();
+    const again = f.loop();
+    write();
+    this.endOfBody(axis, 4 * vectors);
+    fits();
+    f.brIf(again);
+    f.end();
+    f.end();
+  }
+
+  /** Begins the indices and pointers of an axis. */
+  private open(axis: number, used: Used, start?: number): number {
+    const { f } = this;
+    const index = this.frame.take("i32");
+    if (start === undefined) f.i32(0);
+    else f.get(start);
+    f.set(index);
+    this.streams.enter(axis, used, start === undefined ? undefined : () => f.get(start));
+    this.indices.set(axis, index);
+    return index;
+  }
+
+  private close(axis: number): void {
+    this.streams.leave();
+    this.frame.release(this.indices.get(axis)!);
+    this.indices.delete(axis);
+  }
+
+  /** Repeats a body until the index reaches `limit`; at least once. */
+  private repeat(axis: number, step: number, limit: number, write: () => void): void {
+    const { f } = this;
+    const again = f.loop();
+    write();
+    this.endOfBody(axis, step);
+    f.get(this.indices.get(axis)!);
+    f.i32(limit);
+    f.op("i32.lt_s");
+    f.brIf(again);
+    f.end();
+  }
+
+  private endOfBody(axis: number, step: number): void {
+    this.frame.forgetTemps();
+    this.step(axis, step);
+  }
+
+  private step(axis: number, step: number): void {
+    const { f } = this;
+    const index = this.indices.get(axis)!;
+    this.streams.advance(step);
+    f.get(index);
+    f.i32(step);
+    f.op("i32.add");
+    f.set(index);
+  }
+}
+
+type Used = ReturnType<Streams["of"]>;
+
+/** What the body of a stage's loops needs. */
+interface StageBody {
+  /** Vectors side by side, widest first. */
+  readonly blocks: readonly number[];
+  readonly accumulators: readonly Accumulators[];
+  readonly laneAxis: number;
+}
+
+/** Vectors side by side for a body of some weight, widest first: pairs, and light bodies in more pairs.
+ *  Reductions share the registers. */
+function widths(bodyWeight: number, reduces: number): number[] {
+  const most = bodyWeight <= 24 ? 8 : bodyWeight <= 64 ? 4 : 2;
+  const room = reduces > 2 ? 2 : reduces > 1 ? 4 : 8;
+  const width = Math.min(most, room);
+  return width === 2 ? [2] : [width, 2];
+}
