@@ -8,6 +8,7 @@ import {
   keepsPartialSums,
   renderProbe,
 } from "../../src/backend/wasm/contract.ts";
+import { simplify } from "../../src/backend/wasm/contract-shape.ts";
 import { withFlags } from "../../src/backend/wasm/flags.ts";
 import type { TypedArray } from "../../src/ir/dtype.ts";
 import type { Affine, Expr } from "../../src/schedule/kernel.ts";
@@ -96,6 +97,17 @@ const shapes = [
 describe.each(variants)("convolution in tiles of %s", (_, options) => {
   it.each(shapes)("forward of %o", (shape) => check(convForward(shape), options));
   it.each(shapes)("weights' gradient of %o", (shape) => check(convWeights(shape), options));
+
+  it.each(shapes)("rows and sums in any order, of %o", (shape) => {
+    for (const made of [convForward(shape), convWeights(shape)]) {
+      const { kernel, sizes } = made;
+      const [rows, sums] = [
+        [2, 0, 1],
+        [6, 7, 5],
+      ];
+      check({ kernel: { ...kernel, rows, sums }, sizes }, options);
+    }
+  });
 
   it("blocks sums over images and over their rows", () => {
     const small = { B: 9, H: 12, W: 12, IC: 8, OC: 16, kernel: 3, stride: 1 };
@@ -251,6 +263,28 @@ describe("what the tile does not take", () => {
       b: { ...kernel.b, at: back(4, kernel.b.at) },
     };
     check({ kernel: flipped, sizes });
+  });
+});
+
+describe("the simplest shape", () => {
+  const shape = { B: 4, H: 14, W: 14, IC: 32, OC: 64, kernel: 3, stride: 1 };
+  const extents = ({ kernel }: Case) => {
+    const simple = simplify(kernel);
+    return [simple.batch, simple.rows, simple.sums].map((g) => g.map((axis) => simple.axes[axis]));
+  };
+
+  it("joins what lies together: a window's row with its channels", () => {
+    expect(extents(convForward(shape))).toEqual([[], [4, 14, 14], [3, 96]]);
+    expect(extents(convWeights(shape))).toEqual([[], [3, 96], [4, 14, 14]]);
+    expect(extents(convForward({ ...shape, kernel: 1 }))).toEqual([[], [4 * 14 * 14], [32]]);
+    expect(extents(matmul(5, 16, 7, { batch: 3 }))).toEqual([[3], [5], [7]]);
+    expect(extents(matmul(1, 16, 1))).toEqual([[], [1], [1]]);
+  });
+
+  it("puts rows and sums into the order of a", () => {
+    const { kernel, sizes } = convWeights(shape);
+    const mixed = { ...kernel, rows: [2, 0, 1], sums: [7, 5, 6] };
+    expect(extents({ kernel: mixed, sizes })).toEqual(extents({ kernel, sizes }));
   });
 });
 

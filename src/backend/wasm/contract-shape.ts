@@ -1,6 +1,7 @@
-// Brings a contraction into its simplest shape: axes of extent 1 are dropped, and neighbours that
-// every address runs through as if they were one axis become one (a convolution's window row and
-// its channels, the rows of a batch of matrices). The order of the sums stays as it was.
+// Brings a contraction into its simplest shape: axes of extent 1 are dropped, rows and sums are put
+// into the order in which they lie in a, and neighbours that every address runs through as if they
+// were one axis become one (a convolution's window row and its channels, the rows of a batch of
+// matrices). The order of the sums is a matter of the shape, so results are the same everywhere.
 // Not here: how the work is cut into tiles, blocks and parts (contract-tiling.ts).
 
 import type { Affine, ContractKernel, Expr } from "../../schedule/kernel.ts";
@@ -93,9 +94,12 @@ function mergeGroup(
 export function simplify(kernel: ContractKernel): ContractKernel {
   const { axes, a, b, store } = kernel;
   const affines = [a.at, b.at, store.at, ...affinesOf(store.value)];
+  // In the order of a the rows of a tile lie close together, and so do their next elements.
+  const step = (axis: number) => Math.abs(a.at.coef[axis] ?? 0);
+  const ordered = (group: readonly number[]) => [...group].sort((p, q) => step(q) - step(p));
   const batch = mergeGroup(axes, kernel.batch, affines, false);
-  const rows = mergeGroup(axes, kernel.rows, affines, true);
-  const sums = mergeGroup(axes, kernel.sums, [a.at, b.at], true);
+  const rows = mergeGroup(axes, ordered(kernel.rows), affines, true);
+  const sums = mergeGroup(axes, ordered(kernel.sums), [a.at, b.at], true);
   const columns = [kernel.panel, kernel.lane].map((from) => ({ extent: axes[from]!, from }));
   const all = [...batch, ...rows, ...columns, ...sums];
   const affine = ({ base, coef }: Affine): Affine => ({
