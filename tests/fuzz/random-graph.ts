@@ -142,7 +142,7 @@ class Maker {
   contract(x: Node): Node | null {
     const rank = x.shape.length;
     if (rank === 0) return null;
-    const labels = "abcdefgh".slice(0, rank);
+    const labels = "abcdefghijklmnopqrst".slice(0, rank);
     const summed = [...labels].filter(() => this.next() < 0.4);
     const batch = [...labels].filter((l) => !summed.includes(l) && this.next() < 0.3);
     const mine = [...summed, ...batch];
