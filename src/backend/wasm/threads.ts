@@ -51,11 +51,18 @@ function cores(): number {
   return os?.availableParallelism?.() ?? scope.navigator?.hardwareConcurrency ?? 1;
 }
 
-/** True where memory can be shared with workers. */
+let saidAlone = false;
+
+/** True where memory can be shared with workers. A page that cannot is told why, once. */
 export function canShareMemory(): boolean {
-  if (typeof SharedArrayBuffer === "undefined") return false;
-  const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
-  return builtin("node:worker_threads") !== null || isolated === true;
+  const shares = typeof SharedArrayBuffer !== "undefined";
+  if (shares && builtin("node:worker_threads") !== null) return true;
+  if (shares && (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated) return true;
+  if (!saidAlone && !maySleep()) {
+    say("anneal: this page is not cross-origin isolated; computing on one thread");
+  }
+  saidAlone = true;
+  return false;
 }
 
 /** True where this thread may sleep: everywhere but on a page's main thread. */
