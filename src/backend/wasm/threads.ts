@@ -130,6 +130,8 @@ export class Threads {
       return;
     }
     for (const module of this.modules) this.post(module);
+    // The first may have looked for mail before there was any.
+    this.driver.mail();
   }
 
   /** Resolves once all workers take part, or are known never to. */
