@@ -2,7 +2,6 @@
 // the values first: nonzero, maskedSelect, unique. Not here: gather and scatter (ops/scatter.ts).
 
 import * as b from "../ir/build.ts";
-import { isFloat } from "../ir/dtype.ts";
 import { type Node, type Shape, sizeOf } from "../ir/node.ts";
 import { nodeOf, wrap } from "./core.ts";
 import { fromArray } from "./create.ts";
@@ -15,7 +14,7 @@ import {
   shapeError,
 } from "./ops/common.ts";
 import * as n from "./ops/nodes.ts";
-import { indexNode, spreadIndex } from "./ops/scatter.ts";
+import { indexNode, overwrite, spreadIndex } from "./ops/scatter.ts";
 import { Tensor } from "./tensor.ts";
 
 /** [start, stop, step]; null or nothing means all the way; negative places count from the end. */
@@ -133,7 +132,7 @@ function gatherAll(op: string, node: Node, gathers: { axis: number; index: Node 
 }
 
 /** One index into the flattened axes; -1, which is a fault, where one of the places does not exist. */
-function linear(places: Node[], sizes: number[]): Node {
+function linear(places: Node[], sizes: readonly number[]): Node {
   const positive = places.map((p, i) => n.where(n.lt(p, 0), n.add(p, sizes[i]), p));
   if (places.length === 1) return positive[0];
   const outside = positive
@@ -141,6 +140,39 @@ function linear(places: Node[], sizes: number[]): Node {
     .reduce((p, q) => n.or(p, q));
   const sum = positive.reduce((acc, p, i) => n.add(n.mul(acc, sizes[i]), p));
   return n.where(outside, -1, sum);
+}
+
+/** x with values put at places of its first axes, one tensor of places for each; the tensors and values
+ *  broadcast. Of equal places the last one wins; with `accumulate` the values are added instead. */
+export function indexPut(
+  x: Tensor,
+  places: readonly Tensor[],
+  values: Tensor,
+  options: { accumulate?: boolean | undefined } = {},
+): Tensor {
+  const count = places.length;
+  if (count === 0 || count > x.shape.length) {
+    throw shapeError("indexPut", `${count} index tensors do not fit ${b.show(x.shape)}`);
+  }
+  if (values.dtype !== x.dtype) {
+    const hint = `use values.to("${x.dtype}")`;
+    throw dtypeError("indexPut", `${x.dtype} and ${values.dtype} differ`, hint);
+  }
+  const nodes = places.map((p) => indexNode("indexPut", p));
+  const shape = nodes.reduce<Shape>((s, p) => broadcastOf("indexPut", s, p.shape), []);
+  const [sizes, tail] = [x.shape.slice(0, count), x.shape.slice(count)];
+  const table = b.reshape(nodeOf(x), [sizeOf(sizes), ...tail]);
+  const rows = linear(
+    nodes.map((p) => b.broadcastTo(p, shape)),
+    sizes,
+  );
+  const index = spreadIndex(b.reshape(rows, [sizeOf(shape)]), table.shape, 0);
+  const spread = b.broadcastTo(nodeOf(values), [...shape, ...tail]);
+  const source = b.reshape(spread, index.shape);
+  const out = options.accumulate
+    ? b.scatterAdd(table, index, source, 0)
+    : overwrite(table, index, source, 0);
+  return wrap(b.reshape(out, x.shape));
 }
 
 // --- shapes that depend on values -------------------------------------------------------------------
@@ -188,9 +220,4 @@ export async function unique(x: Tensor): Promise<Tensor> {
   const sorted = data.slice().sort();
   const kept = sorted.filter((v, i) => i === 0 || v !== sorted[i - 1]);
   return fromArray(kept, [kept.length], { dtype: x.dtype });
-}
-
-/** Whether a tensor can hold fractions. */
-export function isFloating(x: Tensor): boolean {
-  return isFloat(x.dtype);
 }

@@ -5,11 +5,11 @@ import * as create from "../../src/tensor/create.ts";
 import { einsum } from "../../src/tensor/einsum.ts";
 import type { Index } from "../../src/tensor/index.ts";
 import * as act from "../../src/tensor/ops/activations.ts";
+import * as derived from "../../src/tensor/ops/derived.ts";
 import * as el from "../../src/tensor/ops/elementwise.ts";
 import * as join from "../../src/tensor/ops/join.ts";
 import * as lin from "../../src/tensor/ops/linear.ts";
 import * as math from "../../src/tensor/ops/math.ts";
-import * as mv from "../../src/tensor/ops/movement.ts";
 import * as pool from "../../src/tensor/ops/pool.ts";
 import * as red from "../../src/tensor/ops/reduce.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
@@ -231,6 +231,11 @@ export const adapters: Record<string, Adapter> = {
   },
   dist: (x, a) => x.sub(a[0]).norm(a[1] ?? 2),
   trace: (x) => red.trace(x),
+  cdist: (x, a) => derived.cdist(x, a[0], a[1]),
+  cross: (x, a, k) => derived.cross(x, a[0], a[1] ?? k.dim),
+  diff: (x, a) => derived.diff(x, a[0], a[1]),
+  isin: (x, a) => derived.isin(x, a[0]),
+  "nn.functional.cosine_similarity": (x, a, k) => derived.cosineSimilarity(x, a[0], k.dim, k.eps),
 
   // products
   addmm: (x, a, k) => x.addmm(a[0], a[1], k),
@@ -257,7 +262,7 @@ export const adapters: Record<string, Adapter> = {
   reshape_as: (x, a) => x.reshape(a[0].shape),
   view_as: (x, a) => x.view(a[0].shape),
   flatten: (x, a, k) => x.flatten(a[0] ?? k.start_dim, a[1] ?? k.end_dim),
-  narrow: (x, a) => x.narrow(a[0], valueOf(a[1]), a[2]),
+  narrow: (x, a) => x.narrow(a[0], numberOf(a[1]), a[2]),
   narrow_copy: (x, a) => x.narrow(a[0], a[1], a[2]),
   slice: (x, a) => x.narrow(a[0], 0, x.shape[a[0]]),
   diagonal: (x, a, k) => x.diagonal(a[0] ?? k.offset, a[1] ?? k.dim1, a[2] ?? k.dim2),
@@ -327,6 +332,7 @@ export const adapters: Record<string, Adapter> = {
     if (k.num_classes >= 0) return create.oneHot(x, k.num_classes);
     return create.oneHot(x, (await x.max().item()) + 1);
   },
+  index_put: (x, a, k) => x.indexPut(a[0], a[1], { accumulate: k.accumulate }),
   equal: async (x, a) => {
     if (String(x.shape) !== String(a[0].shape)) return false;
     return Boolean(await x.eq(a[0]).all().item());
@@ -337,6 +343,8 @@ export const adapters: Record<string, Adapter> = {
     const numbers = [x as Any, ...a, ...(k.end === undefined ? [] : [k.end])].map(Number);
     return create.arange(...(numbers as [number]), { dtype: k.dtype?.dtype });
   },
+  tril_indices: (x, a) => create.trilIndices(x as Any, ...(a as [number])),
+  triu_indices: (x, a) => create.triuIndices(x as Any, ...(a as [number])),
   linspace: (x, a, k) => create.linspace(x as Any, a[0], a[1], { dtype: k.dtype?.dtype }),
   eye: (x, a) => create.eye(x as Any, a[0]),
   ones: (x, _, k) => create.ones(x as Any, { dtype: k.dtype?.dtype }),
@@ -379,7 +387,7 @@ function cast(x: Tensor, k: Any): Tensor {
   return k.dtype ? x.to(k.dtype.dtype) : x;
 }
 
-function valueOf(v: number | Tensor): number {
+function numberOf(v: number | Tensor): number {
   return v instanceof Tensor ? v.itemSync() : v;
 }
 
@@ -411,7 +419,8 @@ export function notOurs(c: {
   // The nuclear norm needs singular values; a kept axis of a scalar is PyTorch's own surprise.
   if (c.op === "norm") return c.variant === "nuc";
   if (c.op === "aminmax") return c.kwargs.keepdim === true && JSON.stringify(c.input).length < 120;
-  if (c.op === "__getitem__") return JSON.stringify(c.args).includes('"bool"');
+  if (c.op === "__getitem__" || c.op === "index_put")
+    return JSON.stringify(c.args).includes('"bool"'); // masks;
   if (c.op.includes("adaptive_max_pool")) return c.args[1] === true;
   if (c.op === "nn.functional.embedding") return Object.keys(c.kwargs).length > 0;
   return false;

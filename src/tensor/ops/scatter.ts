@@ -155,7 +155,7 @@ export function scatter(x: Tensor, axis: number, index: Tensor, source: Tensor |
 }
 
 /** For each place the last position whose index names it, and that position's value. */
-function overwrite(part: Node, index: Node, values: Node, axis: number): Node {
+export function overwrite(part: Node, index: Node, values: Node, axis: number): Node {
   const count = index.shape[axis];
   if (sizeOf(index.shape) === 0) return part;
   const rank = part.shape.length;

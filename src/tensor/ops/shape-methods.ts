@@ -188,6 +188,15 @@ export abstract class ShapeMethods extends MathMethods {
   indexFill(this: Tensor, axis: number, index: Tensor, value: number): Tensor {
     return sc.indexFill(this, axis, index, value);
   }
+  /** Values put at places of the first axes, one index tensor for each. */
+  indexPut(
+    this: Tensor,
+    places: readonly Tensor[],
+    values: Tensor,
+    options?: { accumulate?: boolean | undefined },
+  ): Tensor {
+    return ix.indexPut(this, places, values, options);
+  }
   /** Positions of the elements that are not 0, (N, axes); reads this tensor. */
   nonzero(this: Tensor): Promise<Tensor> {
     return ix.nonzero(this);
