@@ -26,6 +26,15 @@ export class Node<O extends Op = Op> {
   value = 0;
   /** The data of a `buffer`. Which buffer is not structure; which of them are equal is. */
   buffer: Buffer | null = null;
+  /** How many ops in a row lie between data and this node: an endless chain shows here. */
+  depth: number;
+  /** Whether a gradient may flow through this node to a tensor that wants one. */
+  tracked: boolean;
+  /** The tensor that wants the gradient of this node (tensor/core.ts). Not structure. */
+  leaf: object | null = null;
+  /** What a `buffer` that holds a computed value was computed by, where a gradient may still be asked
+   *  for; the node itself where that was let go. Evaluation never looks at it. */
+  origin: Node | null = null;
 
   constructor(op: O, dtype: DType, shape: Shape, src: readonly Node[], attrs: Attrs[O]) {
     this.op = op;
@@ -33,6 +42,14 @@ export class Node<O extends Op = Op> {
     this.shape = shape;
     this.src = src;
     this.attrs = attrs;
+    let depth = 0;
+    let tracked = false;
+    for (let i = 0; i < src.length; i++) {
+      if (src[i]!.depth >= depth) depth = src[i]!.depth + 1;
+      if (src[i]!.tracked) tracked = true;
+    }
+    this.depth = depth;
+    this.tracked = tracked && op !== "detach" && (dtype === "float32" || dtype === "float64");
   }
 }
 

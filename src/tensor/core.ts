@@ -1,56 +1,96 @@
 // The meeting point of tensors and graphs: every op takes its operands through `nodeOf` and gives its
-// result through `wrap`; reading and assigning go through `realize` and `assignAll`.
-// Not here: the ops (ops/), the class (tensor.ts), tracing (trace.ts), gradients (autograd.ts).
+// result through `wrap`; reading and assigning go through `realize`, `readTensor` and `assignAll`.
+// Not here: the ops (ops/), the class (tensor.ts), tracing (trace.ts), gradients (autograd.ts), or how a
+// program runs and fails (run.ts).
 
 import type { Buffer } from "../ir/buffer.ts";
-import { bufferNode, detach } from "../ir/build.ts";
-import type { Node } from "../ir/node.ts";
-import type { Evaluation } from "../schedule/engine.ts";
-import { engine } from "./device.ts";
+import { bufferNode, detach, sameShape, show } from "../ir/build.ts";
+import type { TypedArray } from "../ir/dtype.ts";
+import { Node } from "../ir/node.ts";
+import { DtypeError, ShapeError, StateError } from "../util/errors.ts";
+import { engineOf } from "./device.ts";
+import { type Change, evaluate, failureOf, settled } from "./run.ts";
 import { Tensor } from "./tensor.ts";
 import { activeTrace, checkEscape, untraced } from "./trace.ts";
 
-/** Nodes that a gradient may be asked for, with the tensor that `backward` gives it to. */
-const leaves = new WeakMap<Node, Tensor>();
 let gradEnabled = true;
-/** A chain of unread values is computed when it grows beyond this many ops. */
-const pendingLimit = 2000;
-const depth = new WeakMap<Node, number>();
 
-export function leafOf(node: Node): Tensor | undefined {
-  return leaves.get(node);
+/** A chain of unread values is computed when it is this many ops long: an average that is updated and
+ *  never read would else grow without end. */
+const pendingLimit = 2000;
+/** The same where a gradient may still be asked for: deep recurrent networks reach further, and their
+ *  history must be kept until then. Beyond, the history is let go, and asking for it throws. */
+const trackedLimit = 10_000;
+
+/** The tensor that wants the gradient of this node. */
+export function leafOf(node: Node): Tensor | null {
+  const tensor = node.leaf as Tensor | null;
+  return tensor?.requiresGrad ? tensor : null;
+}
+
+/** The node of a tensor's value now, as whoever will read it needs it: outside a trace its version of
+ *  the data is kept from then on; inside, tensors from outside are placeholders. */
+export function valueNode(tensor: Tensor): Node {
+  checkEscape(tensor.trace);
+  const trace = activeTrace();
+  if (trace !== null && tensor.trace === null) return trace.enter(tensor);
+  const node = tensor.current;
+  if (node.buffer !== null) node.buffer.shared = true;
+  return node;
 }
 
 /** The node of an operand, as an op is about to use it. */
 export function nodeOf(tensor: Tensor): Node {
-  checkEscape(tensor.trace);
-  const trace = activeTrace();
-  const node = trace && tensor.trace !== trace ? trace.enter(tensor) : tensor.current;
-  if (!trace && node.op === "buffer" && node.buffer!.state) node.buffer!.shared = true;
-  if (!gradEnabled) return detach(node);
-  if (tensor.requiresGrad && !leaves.has(node)) leaves.set(node, tensor);
-  return node;
+  let node = valueNode(tensor);
+  if (tensor.requiresGrad) {
+    if (node.leaf !== tensor) node = asLeaf(tensor, node);
+  } else if (node.leaf === tensor) {
+    // It was a leaf until its requiresGrad was set to false.
+    node = node.buffer === null ? detach(node) : bufferNode(node.buffer, node.shape);
+    if (tensor.trace === activeTrace()) tensor.current = node;
+  }
+  return gradEnabled || !node.tracked ? node : detach(node);
+}
+
+function asLeaf(tensor: Tensor, node: Node): Node {
+  // Where two tensors that want gradients share one node, this one takes a node of its own.
+  const own = node.leaf === null ? node : twin(node);
+  own.leaf = tensor;
+  own.tracked = true;
+  if (own !== node && tensor.trace === activeTrace()) tensor.current = own;
+  return own;
+}
+
+/** The same value as another node. */
+function twin(node: Node): Node {
+  if (node.buffer !== null && node.origin === null) return bufferNode(node.buffer, node.shape);
+  return new Node("reshape", node.dtype, node.shape, [node], null);
 }
 
 /** The tensor of an op's result. */
 export function wrap(node: Node): Tensor {
-  const tensor = new Tensor(node, activeTrace());
-  if (tensor.trace === null && node.src.length > 0) limitPending(tensor, node);
+  const trace = activeTrace();
+  const tensor = new Tensor(node, trace);
+  if (trace === null && node.depth >= pendingLimit) limitPending(tensor);
   return tensor;
 }
 
-/** Realises an endless chain (an average that is updated and never read). */
-function limitPending(tensor: Tensor, node: Node): void {
-  let deepest = 0;
-  for (const s of node.src) deepest = Math.max(deepest, depth.get(s) ?? 0);
-  if (deepest + 1 < pendingLimit) depth.set(node, deepest + 1);
-  else realize([tensor]);
+/** Realises the end of an endless chain. */
+export function limitPending(tensor: Tensor): void {
+  const { depth, tracked, op } = tensor.current;
+  if (op === "buffer" || (tracked && depth < trackedLimit)) return;
+  compute([tensor], "cut");
 }
 
 /** Runs `f` with results cut from the gradient, as PyTorch's no_grad. */
 export function noGrad<T>(f: () => T): T {
+  return withGrad(false, f);
+}
+
+/** Runs `f` with gradients recorded, or not. Always restores what was. */
+export function withGrad<T>(enabled: boolean, f: () => T): T {
   const before = gradEnabled;
-  gradEnabled = false;
+  gradEnabled = enabled;
   try {
     return f();
   } finally {
@@ -58,21 +98,84 @@ export function noGrad<T>(f: () => T): T {
   }
 }
 
-function settle(tensors: readonly Tensor[], result: Evaluation): void {
-  tensors.forEach((t, i) => {
-    t.current = bufferNode(result.buffers[i], t.current.shape);
+export function isGradEnabled(): boolean {
+  return gradEnabled;
+}
+
+// --- computing --------------------------------------------------------------------------------------
+
+/** What becomes of the history of a value that a gradient may be asked for: kept; or let go, and then
+ *  asking throws; or let go because the value counts as data from now on. */
+type History = "keep" | "cut" | "drop";
+
+/** Whether a gradient asked through this node would reach a tensor that wants one. */
+function reachesLeaf(root: Node): boolean {
+  if (!root.tracked) return false;
+  const seen = new Set<Node>([root]);
+  const stack = [root];
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    if (leafOf(node) !== null || node.origin !== null) return true;
+    for (const s of node.src) {
+      if (!s.tracked || seen.has(s)) continue;
+      seen.add(s);
+      stack.push(s);
+    }
+  }
+  return false;
+}
+
+/** The node of a computed value. */
+function dataNode(buffer: Buffer, before: Node, history: History): Node {
+  const node = bufferNode(buffer, before.shape);
+  if (history === "drop" || !reachesLeaf(before)) return node;
+  node.tracked = true;
+  node.origin = history === "keep" ? before : node;
+  if (history === "keep") node.depth = before.depth;
+  return node;
+}
+
+function compute(tensors: readonly Tensor[], history: History): Promise<void> | null {
+  const before = tensors.map((t) => t.current);
+  const result = untraced(() => evaluate(before));
+  const changes = tensors.map((tensor, i): Change => {
+    const after = dataNode(result.buffers[i]!, before[i]!, history);
+    return { tensor, before: before[i]!, after };
+  });
+  return settled(result, changes);
+}
+
+/** Computes tensors in one program; their nodes become data. What has history keeps it, so that
+ *  `loss.backward()` works after `await loss.item()`. */
+export function realize(tensors: readonly Tensor[]): Promise<void> | null {
+  for (const t of tensors) checkOutside(t);
+  const pending = tensors.filter((t) => t.current.op !== "buffer");
+  return pending.length === 0 ? null : compute([...new Set(pending)], "keep");
+}
+
+function checkOutside(tensor: Tensor): void {
+  checkEscape(tensor.trace);
+  const trace = activeTrace();
+  if (trace === null || (tensor.trace === null && !trace.assigned.has(tensor))) return;
+  throw new StateError("compile", "a value cannot be read while its function is being traced", {
+    hint: "return the tensor and read it outside; choose by value with where(condition, a, b)",
   });
 }
 
-/** Computes tensors in one program; their nodes become data. */
-export function realize(tensors: readonly Tensor[]): Promise<void> | null {
-  for (const t of tensors) checkEscape(t.trace);
-  const pending = tensors.filter((t) => t.current.op !== "buffer");
-  if (pending.length === 0) return null;
-  const before = pending.map((t) => t.current);
-  const result = untraced(() => engine().evaluate(before));
-  settle(pending, result);
-  return guard(result.done, () => pending.forEach((t, i) => void (t.current = before[i])));
+/** The elements of a tensor, as a copy; a promise where they are not there yet or lie on a device that
+ *  answers later. */
+export function readTensor(tensor: Tensor): TypedArray | Promise<TypedArray> {
+  realize([tensor]);
+  const buffer = tensor.current.buffer as Buffer;
+  const translate = (error: unknown): never => {
+    throw failureOf(buffer) ?? error;
+  };
+  try {
+    const elements = engineOf(buffer).read(buffer);
+    return elements instanceof Promise ? elements.catch(translate) : elements;
+  } catch (error) {
+    return translate(error);
+  }
 }
 
 /** Gives tensors new values, all computed in one program that also computes `readers`, so that what was
@@ -82,29 +185,41 @@ export function assignAll(
   values: readonly Node[],
   readers: readonly Tensor[] = [],
 ): Promise<void> | null {
+  targets.forEach((t, i) => void checkFits(t, values[i]!));
   const trace = activeTrace();
-  if (trace) {
-    targets.forEach((t, i) => trace.assigned.set(t, values[i]));
+  if (trace !== null) {
+    targets.forEach((t, i) => {
+      const value = t.requiresGrad || values[i]!.tracked ? detach(values[i]!) : values[i]!;
+      if (t.trace === null) trace.assigned.set(t, value);
+      else t.current = value;
+    });
     return null;
   }
-  const waiting = readers.filter((t) => t.current.op !== "buffer");
-  realize(targets.filter((t) => t.current.op !== "buffer"));
-  const into: (Buffer | null)[] = targets.map((t) => t.current.buffer);
+  realize(targets);
+  const waiting = [...new Set(readers)].filter((t) => {
+    checkEscape(t.trace);
+    return t.current.op !== "buffer" && !targets.includes(t);
+  });
+  const into = targets.map((t) => t.current.buffer);
   const nodes = [...values, ...waiting.map((t) => t.current)];
   const all = [...targets, ...waiting];
-  const before = all.map((t) => t.current);
-  const result = engine().evaluate(nodes, [...into, ...waiting.map(() => null)]);
-  settle(all, result);
-  return guard(result.done, () => all.forEach((t, i) => void (t.current = before[i])));
+  const result = evaluate(nodes, [...into, ...waiting.map(() => null)]);
+  const changes = all.map((tensor, i): Change => {
+    const after = dataNode(result.buffers[i]!, tensor.current, "drop");
+    return { tensor, before: tensor.current, after };
+  });
+  return settled(result, changes);
 }
 
-/** A failed run leaves everything as it was. */
-function guard(done: Promise<void> | null, restore: () => void): Promise<void> | null {
-  if (done === null) return null;
-  const guarded = done.catch((error) => {
-    restore();
-    throw error;
-  });
-  guarded.catch(() => {});
-  return guarded;
+function checkFits(target: Tensor, value: Node): void {
+  checkEscape(target.trace);
+  if (!sameShape(target.shape, value.shape)) {
+    const shapes = `a tensor of shape ${show(target.shape)} cannot become ${show(value.shape)}`;
+    throw new ShapeError("assign", shapes);
+  }
+  if (target.dtype !== value.dtype) {
+    throw new DtypeError("assign", `a ${target.dtype} tensor cannot become ${value.dtype}`, {
+      hint: `use value.to("${target.dtype}")`,
+    });
+  }
 }

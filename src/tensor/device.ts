@@ -4,45 +4,94 @@
 import type { Backend } from "../backend/backend.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { WasmBackend } from "../backend/wasm/backend.ts";
+import type { Buffer } from "../ir/buffer.ts";
+import type { TypedArray } from "../ir/dtype.ts";
 import { Engine } from "../schedule/engine.ts";
+import { env } from "../util/env.ts";
 import { ArgumentError, DeviceError } from "../util/errors.ts";
 import { bumpGeneration } from "./trace.ts";
 
 export type DeviceName = "wasm" | "reference";
 
-const engines = new Map<string, Engine>();
+const makers: { [K in DeviceName]: () => Backend } = {
+  wasm: () => new WasmBackend(),
+  reference: () => new ReferenceBackend(),
+};
+
+const engines: Engine[] = [];
 let current: Engine | null = null;
 
-function makeBackend(name: DeviceName): Backend {
-  if (name === "wasm") return new WasmBackend();
-  if (name === "reference") return new ReferenceBackend();
-  throw new ArgumentError("device", `no device "${name}"`, { hint: 'use "wasm" or "reference"' });
-}
-
-/** The engine in use; the first use picks wasm, or the reference where wasm has no SIMD (said once). */
+/** The engine in use. The first use picks what ANNEAL_DEVICE names, else wasm, else (said once, where
+ *  wasm has no SIMD) the slow reference. */
 export function engine(): Engine {
-  if (current === null) {
-    try {
-      device("wasm");
-    } catch (error) {
-      if (!(error instanceof DeviceError)) throw error;
-      console.warn(`anneal: ${error.message}; using the slow reference backend`);
-      device("reference");
-    }
-  }
-  return current as Engine;
+  return current ?? pick();
 }
 
-/** Makes a device current (by name, or a Backend of your own) and returns its engine. Tensors move by
- *  themselves through the host when they are next used. */
-export function device(which: DeviceName | Backend): Engine {
-  const name = typeof which === "string" ? which : which.name;
-  let found = engines.get(name);
-  if (!found || (typeof which !== "string" && found.backend !== which)) {
-    found = new Engine(typeof which === "string" ? makeBackend(which) : which);
-    engines.set(name, found);
+function pick(): Engine {
+  const wanted = env("ANNEAL_DEVICE");
+  if (wanted !== undefined && wanted !== "") return device(wanted as DeviceName);
+  try {
+    return device("wasm");
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error;
+    console.warn(`anneal: ${error.message.split("\n")[0]}; using the slow reference backend`);
+    return device("reference");
+  }
+}
+
+/**
+ * Makes a device current, by name or as a Backend of your own, and returns its engine. Tensors move by
+ * themselves when they are next used. Without an argument: the engine in use.
+ *
+ * @throws ArgumentError for an unknown name, DeviceError where the runtime cannot have the device.
+ *
+ * @example
+ * device("reference"); // slow, exact: to compare with
+ */
+export function device(which?: DeviceName | Backend): Engine {
+  if (which === undefined) return engine();
+  let found = engines.find(
+    (e) => (typeof which === "string" ? e.backend.name : e.backend) === which,
+  );
+  if (found === undefined) {
+    found = new Engine(typeof which === "string" ? make(which) : which);
+    engines.push(found);
   }
   if (current !== found) bumpGeneration();
   current = found;
   return found;
+}
+
+function make(name: DeviceName): Backend {
+  if (Object.hasOwn(makers, name)) return makers[name]();
+  const names = Object.keys(makers).map((n) => `"${n}"`);
+  throw new ArgumentError("device", `no device "${name}"`, { hint: `use ${names.join(" or ")}` });
+}
+
+/** The engine that can read a buffer: the current one, unless another device alone has the elements. */
+export function engineOf(buffer: Buffer): Engine {
+  const here = engine();
+  if (buffer.host !== null || buffer.owner === null) return here;
+  if (engines.length === 1 || buffer.owner === here.backend.name) return here;
+  return engines.find((e) => e.backend.name === buffer.owner) ?? here;
+}
+
+/** Moves buffers that only another device has to the host, where the current one finds them. */
+export function bring(buffers: readonly Buffer[]): void {
+  if (engines.length === 1) return;
+  const here = engine();
+  for (const buffer of buffers) {
+    const there = engineOf(buffer);
+    if (there === here) continue;
+    const elements = there.read(buffer);
+    if (elements instanceof Promise) throw notHereYet(there, here);
+    buffer.host = elements as TypedArray;
+  }
+}
+
+function notHereYet(there: Engine, here: Engine): DeviceError {
+  const names = `"${there.backend.name}" and is wanted on "${here.backend.name}"`;
+  return new DeviceError("device", `a tensor lies on ${names}, but cannot be read at once`, {
+    hint: "read it with await t.data() and make a new tensor of the elements",
+  });
 }

@@ -12,7 +12,7 @@ import { axisOf, dtypeError } from "./ops/common.ts";
 import { ShapeMethods } from "./ops/shape-methods.ts";
 import * as read from "./read.ts";
 import type { NestedArray, Operand } from "./shape-types.ts";
-import { bumpGeneration, type Trace } from "./trace.ts";
+import type { Trace } from "./trace.ts";
 
 /**
  * A lazy value: writing an op checks shapes and dtypes at once, reading computes.
@@ -76,7 +76,6 @@ export class Tensor<S extends Shape = Shape> extends ShapeMethods {
     if (value && this.dtype !== "float32" && this.dtype !== "float64") {
       throw dtypeError("requiresGrad", `only float tensors have gradients, got ${this.dtype}`);
     }
-    if (value !== this.wantsGrad) bumpGeneration();
     this.wantsGrad = value;
   }
 

@@ -13,22 +13,37 @@ export class Trace {
   readonly entered = new Map<Tensor, Node>();
   /** New values of tensors from outside, in the order of their first assignment. */
   readonly assigned = new Map<Tensor, Node>();
+  /** What `grad` of a tensor was when the trace first looked at it (see gradOf in autograd.ts). */
+  readonly gradReads = new Map<Tensor, Tensor | null>();
+  /** Tensors whose `grad` the trace set. */
+  readonly gradWrites = new Set<Tensor>();
   /** Undoes what the trace did to plain fields (a parameter's `grad`). */
   readonly undo: (() => void)[] = [];
-  /** Scalars of the random generator: each run binds the current seed and a fresh base. */
+  /** The random generator's seed: each run binds the current one. */
   readonly seed = scalar(0, "int32");
-  readonly base = scalar(0, "int32");
-  streams = 0;
-  open = true;
+  /** One scalar a draw: each run binds bases that nobody else draws with. */
+  readonly bases: Node[] = [];
 
   /** The value of a tensor from outside at this point of the trace. */
   enter(tensor: Tensor): Node {
-    const now = this.assigned.get(tensor) ?? this.entered.get(tensor);
-    if (now) return now;
+    return this.assigned.get(tensor) ?? this.placeholder(tensor);
+  }
+
+  /** What stands for the data that a tensor from outside holds when a run begins. */
+  placeholder(tensor: Tensor): Node {
+    const known = this.entered.get(tensor);
+    if (known) return known;
     const { dtype, shape } = tensor.current;
-    const placeholder = bufferNode(new Buffer(dtype, sizeOf(shape), null), shape);
-    this.entered.set(tensor, placeholder);
-    return placeholder;
+    const node = bufferNode(new Buffer(dtype, sizeOf(shape), null), shape);
+    this.entered.set(tensor, node);
+    return node;
+  }
+
+  /** The base of the next draw of random numbers: the one that the same draw takes without `compile`. */
+  draw(): Node {
+    const base = scalar(0, "int32");
+    this.bases.push(base);
+    return base;
   }
 }
 
@@ -57,9 +72,10 @@ export function untraced<T>(f: () => T): T {
   return withTrace(null, f);
 }
 
-/** Changes whenever something that traces take as fixed may have changed: train/eval mode, the set of
- *  trainable parameters, the device. Compiled functions then trace again (programs are cached by the
- *  structure of their graph, so this costs a trace and no compile). */
+/** Changes whenever something that traces take as fixed may have changed: train/eval mode, the device.
+ *  Compiled functions then trace again (programs are cached by the structure of their graph, so this
+ *  costs a trace and no compile). Which tensors want gradients is no part of it: each compiled function
+ *  watches its own. */
 export function traceGeneration(): number {
   return generation;
 }
@@ -71,8 +87,12 @@ export function bumpGeneration(): void {
 /** Throws if a tensor of a finished trace is used. */
 export function checkEscape(trace: Trace | null): void {
   if (trace !== null && trace !== active) {
-    throw new StateError("compile", "a tensor made inside a compiled function was used outside it", {
-      hint: "return it from the function",
-    });
+    throw new StateError(
+      "compile",
+      "a tensor made inside a compiled function was used outside it",
+      {
+        hint: "return it from the function",
+      },
+    );
   }
 }
