@@ -155,6 +155,23 @@ function* movement(): Generator<Case> {
   }
 }
 
+// One after the other: programs and kernels that differ in such a number only must not be one.
+function* padding(): Generator<Case> {
+  for (const value of [-Infinity, Infinity, NaN, 0, 1]) {
+    for (const dtype of ["float32", "float64"] as const) {
+      yield {
+        name: `max pool ${dtype} of a pad with ${value}`,
+        leaves: [leaf([2, 7], dtype)],
+        build: (x) => {
+          const padded = ir.pad(x!, [0, 2], [0, 2], value);
+          const y = ir.window(padded, [1], [3], [2], [1]);
+          return [ir.reduce("max", y, [2]), ir.reduce("min", y, [2])];
+        },
+      };
+    }
+  }
+}
+
 interface Window {
   shape: number[];
   axes: number[];
@@ -236,6 +253,7 @@ export const shapeCases: readonly Case[] = [
   ...reductions(),
   ...longReductions(),
   ...movement(),
+  ...padding(),
   ...windowed(),
   ...indexed(),
 ];
