@@ -157,7 +157,7 @@ export interface SumBlocks {
 }
 
 /** Sums up to here stay one block. */
-const longSum = 800;
+const longSum = 640;
 const blockSums = 256;
 
 /** Whether the epilogue loads from the store's operand, which then cannot hold anything before. */
