@@ -102,6 +102,51 @@ it("gives the same bits at any number of threads", async () => {
   }
 });
 
+/** Steps over a few places that read each other's results shifted, so across the threads' shares. */
+function tangle(seed: number): { plan: Plan; want: Float32Array } {
+  let state = seed;
+  const random = (n: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * n);
+  };
+  const [size, reach] = [20_000, 200];
+  const p = new PlanBuilder();
+  const places = Array.from({ length: 4 }, () => p.temporary(size + reach));
+  const model = places.map((_, k) => new Float32Array(size + reach).fill(k));
+  places.forEach((place, k) => p.step(place, (e) => e.value(k)));
+  for (let i = 0; i < 40; i++) {
+    const to = random(4);
+    const [x, y] = [(to + 1 + random(3)) % 4, (to + 1 + random(3)) % 4];
+    const shift = random(reach);
+    // Small steps in between stay on one thread.
+    const count = random(3) === 0 ? 1 + random(100) : size;
+    const target = { ...places[to]!, size: count };
+    p.step(target, (e) => {
+      const sum = e.add(e.load(places[x]!, shift), e.load(places[y]!));
+      return e.add(e.mul(sum, e.value(0.5)), e.value(i));
+    });
+    for (let k = 0; k < count; k++) {
+      const sum = Math.fround(model[x]![k + shift]! + model[y]![k]!);
+      model[to]![k] = Math.fround(sum * 0.5) + i;
+    }
+  }
+  p.output(places[0]!);
+  return { plan: p.plan(), want: model[0]! };
+}
+
+it("keeps the order of steps that need each other, on three threads", async () => {
+  const backend = make({ threads: 3 });
+  for (let seed = 0; seed < 10; seed++) {
+    const { plan, want } = tangle(seed);
+    const program = backend.compile(plan);
+    await backend.ready();
+    for (let i = 0; i < 10; i++) {
+      const got = backend.read(run(backend, program, [])[0]!);
+      expect(got.findIndex((v, k) => v !== want[k])).toBe(-1);
+    }
+  }
+});
+
 describe("inputs and outputs", () => {
   it("change with every run", () => {
     const backend = make();

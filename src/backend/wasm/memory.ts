@@ -42,6 +42,8 @@ export class DeviceMemory {
   /** Counts runs: blocks of the current one are never evicted. */
   clock = 0;
   budget: number;
+  /** Pages that it may grow to. */
+  private readonly limit: number;
   private readonly heap: Heap;
   private readonly blocks = new Set<Block>();
   private residentBytes = 0;
@@ -50,7 +52,7 @@ export class DeviceMemory {
     this.shared = shared;
     this.budget = budget;
     const initial = reservedBytes / pageBytes + 1;
-    this.memory = new WebAssembly.Memory({ initial, maximum: maxPages, shared });
+    [this.memory, this.limit] = reserve(initial, shared);
     this.heap = new Heap(initial * pageBytes);
     this.refresh();
   }
@@ -89,9 +91,9 @@ export class DeviceMemory {
   private grow(bytes: number): boolean {
     const missing = Math.ceil((bytes + spareBytes - this.heap.tailBytes) / pageBytes);
     const pages = this.byteLength / pageBytes;
-    if (pages + missing > maxPages) return false;
+    if (pages + missing > this.limit) return false;
     // An eighth more, so that many small blocks do not grow it one by one.
-    const generous = Math.min(missing + (pages >> 3), maxPages - pages);
+    const generous = Math.min(missing + (pages >> 3), this.limit - pages);
     for (const count of [generous, missing]) {
       try {
         this.memory.grow(count);
@@ -107,7 +109,7 @@ export class DeviceMemory {
 
   private tooLarge(bytes: number, why: string): DeviceError {
     const need = `${mebibytes(bytes)} for ${why}`;
-    const have = `${mebibytes(this.byteLength)} of wasm memory in use, of at most 4096 MiB`;
+    const have = `${mebibytes(this.byteLength)} of wasm memory in use, of at most ${this.limit / 16} MiB`;
     return new DeviceError("wasm", `out of memory: ${need} do not fit (${have})`, {
       hint: "use a smaller batch",
     });
@@ -225,6 +227,19 @@ export class DeviceMemory {
     for (const block of [...this.blocks]) {
       if (block.buffer.host === null) this.saveToHost(block.buffer, block);
       this.drop(block);
+    }
+  }
+}
+
+/** Memory and its limit: as much address space as there is to have, for shared memory never moves. */
+function reserve(initial: number, shared: boolean): [WebAssembly.Memory, number] {
+  for (let maximum = maxPages; ; maximum /= 2) {
+    try {
+      return [new WebAssembly.Memory({ initial, maximum, shared }), maximum];
+    } catch (error) {
+      if (maximum <= 1024) {
+        throw new DeviceError("wasm", "there is no memory to be had", { cause: error });
+      }
     }
   }
 }
