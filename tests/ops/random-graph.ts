@@ -6,14 +6,24 @@ import { type Node, sizeOf } from "../../src/ir/node.ts";
 import type { BinaryOp, UnaryOp } from "../../src/ir/op.ts";
 import { type Case, type Leaf, leaf, ranged, stream } from "./case.ts";
 
-const MAX_SIZE = 4000;
+/** How large a graph's values may get; large ones are split among threads. */
+export interface Scale {
+  readonly sizes: readonly number[];
+  readonly most: number;
+}
+
+export const small: Scale = { sizes: [1, 2, 3, 4, 5, 6, 8, 9, 16, 17], most: 4000 };
+export const large: Scale = { sizes: [1, 3, 16, 31, 33, 64, 65, 130, 257], most: 150_000 };
 
 /** Chooses; all of a graph's choices come from one stream. */
 class Chooser {
   private readonly next: () => number;
+  /** The most elements that a value may have. */
+  readonly most: number;
 
-  constructor(seed: number) {
+  constructor(seed: number, most: number) {
     this.next = stream(seed);
+    this.most = most;
   }
 
   /** A whole number from low to high, both included. */
@@ -44,7 +54,7 @@ const grow: Readonly<Record<string, Grow>> = {
   binary: (x, choose, pool) => {
     const y = choose.of(pool);
     const shape = ir.broadcastShape(x.shape, y.shape);
-    if (shape === null || sizeOf(shape) > MAX_SIZE) return null;
+    if (shape === null || sizeOf(shape) > choose.most) return null;
     const [a, b] = [ir.broadcastTo(x, shape), ir.broadcastTo(y, shape)];
     return ir.binary(choose.of(tameBinary), a, b);
   },
@@ -88,7 +98,7 @@ const grow: Readonly<Record<string, Grow>> = {
     const axis = choose.axis(x);
     if (x.shape[axis] !== 1) return null;
     const shape = x.shape.map((d, i) => (i === axis ? choose.int(2, 9) : d));
-    return sizeOf(shape) > MAX_SIZE ? null : ir.expand(x, shape);
+    return sizeOf(shape) > choose.most ? null : ir.expand(x, shape);
   },
   pad: (x, choose) => {
     const axis = choose.axis(x);
@@ -131,6 +141,24 @@ const grow: Readonly<Record<string, Grow>> = {
     const full = x.shape.map((k, i) => (i === axis ? n : k));
     return ir.gather(x, ir.expand(index, full), axis);
   },
+  conv: (x, choose) => {
+    const n = x.shape.length - 2;
+    if (n < 1 || sizeOf(x.shape) === 0) return null;
+    const [B, C, ...N] = x.shape as [number, number, ...number[]];
+    const K = N.map((d) => choose.int(1, Math.min(3, d)));
+    const O = choose.int(1, Math.min(B, 20));
+    if (C > 64) return null;
+    const w = ir.slice(x, x.shape.map(() => 0), [O, C, ...K]); // the input's own corner
+    const attrs = {
+      stride: K.map(() => choose.int(1, 2)),
+      lo: K.map(() => choose.int(0, 2)),
+      hi: K.map(() => choose.int(0, 2)),
+      dilation: K.map(() => 1),
+      groups: 1,
+    };
+    const y = ir.conv(x, w, attrs);
+    return ir.binary("mul", y, ir.full(1 / (C * sizeOf(K)), y.shape, x.dtype));
+  },
   matmul: (x, choose, pool) => {
     const y = choose.of(pool);
     if (x.shape.length === 0 || y.shape.length === 0) return null;
@@ -140,33 +168,33 @@ const grow: Readonly<Record<string, Grow>> = {
     const form = b.shape[1] === K ? "jk" : b.shape[0] === K ? "kj" : null;
     if (form === null) return null;
     const N = form === "jk" ? b.shape[0]! : b.shape[1]!;
-    if (M * N > MAX_SIZE || K === 0) return null;
+    if (M * N > choose.most || K === 0) return null;
     const product = ir.contract(a, b, { a: "ik", b: form, out: choose.of(["ij", "ji"]) });
     return ir.binary("mul", product, ir.full(1 / K, product.shape, x.dtype));
   },
 }; // biome-ignore format: a table
 
 /** The case that the seed names: some leaves, `steps` ops, and the last few values as outputs. */
-export function randomCase(seed: number, dtype: DType, steps: number): Case {
-  const choose = new Chooser(seed);
+export function randomCase(seed: number, dtype: DType, steps: number, scale = small): Case {
+  const choose = new Chooser(seed, scale.most);
   const leaves: Leaf[] = [];
   for (let i = choose.int(1, 3); i > 0; i--) {
     const rank = choose.int(1, 4);
-    const shape = Array.from({ length: rank }, () => choose.of([1, 2, 3, 4, 5, 6, 8, 9, 16, 17]));
-    while (sizeOf(shape) > MAX_SIZE / 4) shape.pop();
+    const shape = Array.from({ length: rank }, () => choose.of(scale.sizes));
+    while (sizeOf(shape) > scale.most / 4) shape.pop();
     leaves.push(
       choose.int(0, 1) ? leaf(shape, dtype, seed + i) : ranged(shape, dtype, -1, 1, seed + i),
     );
   }
   const choices = choose.int(0, 2 ** 30);
   const build = (...x: Node[]) => {
-    const mine = new Chooser(choices);
+    const mine = new Chooser(choices, scale.most);
     const pool = [...x];
     for (let i = 0; i < steps; i++) {
       const from = mine.int(0, 2) ? pool.at(-1)! : mine.of(pool);
       if (from.shape.length === 0) continue;
       const made = grow[mine.of(Object.keys(grow))]!(from, mine, pool);
-      if (made !== null && sizeOf(made.shape) <= MAX_SIZE) pool.push(made);
+      if (made !== null && sizeOf(made.shape) <= scale.most) pool.push(made);
     }
     return pool.slice(-mine.int(1, 3));
   };
