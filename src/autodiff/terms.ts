@@ -11,7 +11,7 @@ import type { Attrs, Op } from "../ir/op.ts";
  */
 export type VjpRule<K extends Op> = (node: Node<K>, g: Node) => readonly (Node | null)[];
 
-/** A rule's table has one entry for each name of a section. */
+/** The functions of a section, to type its table by. */
 export type FnOf<K extends "unary" | "binary" | "reduce"> = Attrs[K]["fn"];
 
 export const add = (a: Node, b: Node): Node => binary("add", a, b);
