@@ -39,7 +39,7 @@ type Formatter = (value: number) => string;
 function bodyOf(values: TypedArray, shape: Shape, dtype: DType, indent: number): string {
   const cut = sizeOf(shape) > threshold;
   const shown = cut ? edges(values, shape) : values;
-  const formatter = shape.length === 0 ? scalarFormatter(dtype, shown) : formatterOf(dtype, shown);
+  const formatter = formatterOf(dtype, shown);
   if (shape.length === 0) return formatter(values[0]).trim();
   return block(values, shape, 0, 0, indent, cut, formatter);
 }
@@ -57,14 +57,12 @@ function edges(values: TypedArray, shape: Shape): number[] {
   return places.map((p) => values[p]);
 }
 
-function scalarFormatter(dtype: DType, shown: ArrayLike<number>): Formatter {
-  return formatterOf(dtype, shown);
-}
-
 function formatterOf(dtype: DType, shown: ArrayLike<number>): Formatter {
   const list = Array.from(shown);
   const text = dtype === "bool" ? boolText : isFloat(dtype) ? floatText(list) : String;
-  const width = Math.max(0, ...list.map((v) => text(v).length));
+  // As in PyTorch, zeros and what is not finite do not widen a column of floats.
+  const counted = isFloat(dtype) ? list.filter((v) => Number.isFinite(v) && v !== 0) : list;
+  const width = Math.max(0, ...counted.map((v) => text(v).length));
   return (v) => text(v).padStart(width);
 }
 

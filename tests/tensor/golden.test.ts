@@ -3,13 +3,14 @@
 import { describe, expect, it } from "vitest";
 import { device } from "../../src/tensor/device.ts";
 import { present, score } from "../golden/opinfo.ts";
+import { devices } from "./devices.ts";
 
 describe.skipIf(!present)("golden cases of PyTorch's ops", () => {
-  it("agree on the reference, values and gradients", async () => {
-    device("reference");
+  it.each(devices)("agree on %s, values and gradients", { timeout: 120_000 }, async (name) => {
+    device(name);
     const { passed, failures } = await score("first");
     expect(failures).toEqual([]);
-    expect(passed).toBeGreaterThan(1700);
+    expect(passed).toBeGreaterThan(1750);
   });
 });
 
