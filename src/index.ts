@@ -1,0 +1,60 @@
+// anneal: the public names, nothing else. Layers are in `nn`, optimizers in `optim`; data sets, files,
+// training loops and pictures have entry points of their own (anneal/data, /io, /train, /vis).
+
+export type { Backend } from "./backend/backend.ts";
+export type { DType, TypedArray } from "./ir/dtype.ts";
+export type { Shape } from "./ir/node.ts";
+export * as nn from "./nn/index.ts";
+export * as optim from "./optim/index.ts";
+export { detectNaN } from "./tensor/anomaly.ts";
+export { gradients } from "./tensor/autograd.ts";
+export { type CompileOptions, compile, setCheckMode } from "./tensor/compile.ts";
+export { noGrad, realize } from "./tensor/core.ts";
+export {
+  arange,
+  bernoulli,
+  empty,
+  emptyLike,
+  eye,
+  full,
+  fullLike,
+  linspace,
+  normal,
+  oneHot,
+  ones,
+  onesLike,
+  rand,
+  randint,
+  randLike,
+  randn,
+  randnLike,
+  randperm,
+  type TensorOptions,
+  tensor,
+  uniform,
+  zeros,
+  zerosLike,
+} from "./tensor/create.ts";
+export { type DeviceName, device } from "./tensor/device.ts";
+export { einsum } from "./tensor/einsum.ts";
+export { lerp, maximum, minimum, promoteTypes, where } from "./tensor/ops/elementwise.ts";
+export { broadcastTensors, cat, chunk, meshgrid, split, stack } from "./tensor/ops/join.ts";
+export {
+  type GeneratorState,
+  generatorState,
+  manualSeed,
+  setGeneratorState,
+} from "./tensor/random.ts";
+export type { Axes, NestedArray, Operand, TensorData } from "./tensor/shape-types.ts";
+export { Tensor } from "./tensor/tensor.ts";
+export { grad, hessian, jacobian, jvp, valueAndGrad, vjp } from "./tensor/transforms.ts";
+export {
+  AnnealError,
+  ArgumentError,
+  DeviceError,
+  DtypeError,
+  LoadError,
+  NumericError,
+  ShapeError,
+  StateError,
+} from "./util/errors.ts";

@@ -1,0 +1,39 @@
+// anneal/nn: layers, losses, initial values. Names only.
+
+export * from "./activations.ts";
+export * from "./containers.ts";
+export {
+  Conv1d,
+  Conv2d,
+  type ConvLayerOptions,
+  ConvTranspose1d,
+  ConvTranspose2d,
+  type ConvTransposeLayerOptions,
+  type PaddingMode,
+} from "./conv.ts";
+export { Dropout, Dropout1d, Dropout2d, dropout, dropoutChannels } from "./dropout.ts";
+export * as init from "./init.ts";
+export {
+  type BiasOption,
+  Bilinear,
+  Embedding,
+  type EmbeddingOptions,
+  embedding,
+  Flatten,
+  Identity,
+  Linear,
+  linear,
+  Unflatten,
+} from "./linear.ts";
+export * from "./loss-classes.ts";
+export * from "./loss-modules.ts";
+export * from "./loss-pairs.ts";
+export * from "./loss-regression.ts";
+export { inScope, type Layer, Module } from "./module.ts";
+export * from "./norm.ts";
+export * from "./padding.ts";
+export { Parameter, parameter } from "./parameter.ts";
+export * from "./pool.ts";
+export type { LossOptions, Reduction, WeightOption } from "./reduction.ts";
+export type { LoadOptions, StateDict, StateValues } from "./state.ts";
+export { type Summary, type SummaryRow, summary } from "./summary.ts";

@@ -1,0 +1,203 @@
+// Initial values: PyTorch's torch.nn.init, drawn on the host from the seeded generator, so that they
+// are the same on every device and cost no program. Each function fills its tensor and returns it.
+// Not here: random tensors inside computations (tensor/random.ts).
+
+import { show } from "../ir/build.ts";
+import { makeArray, type TypedArray } from "../ir/dtype.ts";
+import { type Shape, sizeOf } from "../ir/node.ts";
+import { nextBase } from "../tensor/random.ts";
+import { stateNode } from "../tensor/state.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { ArgumentError, ShapeError } from "../util/errors.ts";
+import { Rng } from "../util/rng.ts";
+import { Parameter } from "./parameter.ts";
+
+/** A new parameter of zeros, to be filled by one of the functions below. */
+export function emptyParameter<S extends Shape>(shape: S): Parameter<S> {
+  return new Parameter<S>(stateNode(new Float32Array(sizeOf(shape)), shape));
+}
+
+function fill<T extends Tensor>(tensor: T, f: (out: TypedArray) => void): T {
+  const out = makeArray(tensor.dtype, sizeOf(tensor.shape));
+  f(out);
+  tensor.current = stateNode(out, tensor.shape, tensor.dtype);
+  return tensor;
+}
+
+/** A stream of random numbers that belongs to this one tensor. */
+function stream(): Rng {
+  const { seed, base } = nextBase();
+  return new Rng(seed, base);
+}
+
+function each<T extends Tensor>(tensor: T, draw: (rng: Rng) => number): T {
+  const rng = stream();
+  return fill(tensor, (out) => {
+    for (let i = 0; i < out.length; i++) out[i] = draw(rng);
+  });
+}
+
+/** Numbers from [low, high). */
+export function uniform<T extends Tensor>(tensor: T, low = 0, high = 1): T {
+  return each(tensor, (rng) => rng.uniform(low, high));
+}
+
+export function normal<T extends Tensor>(tensor: T, mean = 0, std = 1): T {
+  return each(tensor, (rng) => mean + std * rng.normal());
+}
+
+export interface TruncNormalOptions {
+  mean?: number | undefined;
+  std?: number | undefined;
+  low?: number | undefined;
+  high?: number | undefined;
+}
+
+/** Normal numbers, drawn again until they lie within [low, high]. */
+export function truncNormal<T extends Tensor>(tensor: T, options: TruncNormalOptions = {}): T {
+  const { mean = 0, std = 1, low = -2, high = 2 } = options;
+  // Rejection would draw for ever from a tail; beyond 4 deviations nothing is worth waiting for.
+  if (!(low < high && low <= mean + 4 * std && high >= mean - 4 * std)) {
+    const range = `[${low},${high}]`;
+    throw new ArgumentError("truncNormal", `${range} is too far from mean ${mean} and std ${std}`);
+  }
+  return each(tensor, (rng) => {
+    for (;;) {
+      const value = mean + std * rng.normal();
+      if (value >= low && value <= high) return value;
+    }
+  });
+}
+
+export function constant<T extends Tensor>(tensor: T, value: number): T {
+  return fill(tensor, (out) => out.fill(value));
+}
+
+export function zeros<T extends Tensor>(tensor: T): T {
+  return constant(tensor, 0);
+}
+
+export function ones<T extends Tensor>(tensor: T): T {
+  return constant(tensor, 1);
+}
+
+/** The identity matrix. */
+export function eye<T extends Tensor>(tensor: T): T {
+  if (tensor.shape.length !== 2) {
+    throw new ShapeError("eye", `takes a matrix, got ${show(tensor.shape)}`);
+  }
+  const [rows, columns] = tensor.shape as [number, number];
+  return fill(tensor, (out) => {
+    for (let i = 0; i < Math.min(rows, columns); i++) out[i * columns + i] = 1;
+  });
+}
+
+// --- by the number of connections ---------------------------------------------------------------------
+
+export type Nonlinearity = "linear" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu";
+
+/** By how much a nonlinearity shrinks a signal: the factor that makes up for it. */
+export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number {
+  const gains: { [K in Nonlinearity]: number } = {
+    linear: 1,
+    sigmoid: 1,
+    tanh: 5 / 3,
+    relu: Math.SQRT2,
+    leakyRelu: Math.sqrt(2 / (1 + slope ** 2)),
+    selu: 3 / 4,
+  };
+  return gains[nonlinearity];
+}
+
+/** How many inputs an output of a weight (O, I, …) has, and how many outputs an input has. */
+export function fans(shape: Shape): { fanIn: number; fanOut: number } {
+  if (shape.length < 2) {
+    throw new ShapeError("fans", `needs at least two axes, got ${show(shape)}`);
+  }
+  const field = sizeOf(shape.slice(2));
+  return { fanIn: shape[1]! * field, fanOut: shape[0]! * field };
+}
+
+/** Glorot and Bengio 2010, uniform. */
+export function xavierUniform<T extends Tensor>(tensor: T, gain = 1): T {
+  const { fanIn, fanOut } = fans(tensor.shape);
+  const bound = gain * Math.sqrt(6 / (fanIn + fanOut));
+  return uniform(tensor, -bound, bound);
+}
+
+/** Glorot and Bengio 2010, normal. */
+export function xavierNormal<T extends Tensor>(tensor: T, gain = 1): T {
+  const { fanIn, fanOut } = fans(tensor.shape);
+  return normal(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)));
+}
+
+export interface KaimingOptions {
+  /** The slope of a leaky relu. */
+  a?: number | undefined;
+  mode?: "fanIn" | "fanOut" | undefined;
+  nonlinearity?: Nonlinearity | undefined;
+}
+
+function kaimingStd(shape: Shape, options: KaimingOptions): number {
+  const { a = 0, mode = "fanIn", nonlinearity = "leakyRelu" } = options;
+  return calculateGain(nonlinearity, a) / Math.sqrt(fans(shape)[mode]);
+}
+
+/** He et al. 2015, uniform. PyTorch's layers use it with a = √5: bounds of 1/√fanIn. */
+export function kaimingUniform<T extends Tensor>(tensor: T, options: KaimingOptions = {}): T {
+  const bound = Math.sqrt(3) * kaimingStd(tensor.shape, options);
+  return uniform(tensor, -bound, bound);
+}
+
+/** He et al. 2015, normal. */
+export function kaimingNormal<T extends Tensor>(tensor: T, options: KaimingOptions = {}): T {
+  return normal(tensor, 0, kaimingStd(tensor.shape, options));
+}
+
+/** Rows (or columns, whichever are fewer) that are orthogonal and of length `gain`. Saxe et al. 2013. */
+export function orthogonal<T extends Tensor>(tensor: T, gain = 1): T {
+  if (tensor.shape.length < 2) {
+    throw new ShapeError("orthogonal", `needs at least two axes, got ${show(tensor.shape)}`);
+  }
+  const rows = tensor.shape[0]!;
+  const columns = sizeOf(tensor.shape.slice(1));
+  const count = Math.min(rows, columns);
+  const length = Math.max(rows, columns);
+  const rng = stream();
+  const vectors: Float64Array[] = [];
+  while (vectors.length < count) {
+    const v = Float64Array.from({ length }, () => rng.normal());
+    if (makeOrthonormal(v, vectors)) vectors.push(v);
+  }
+  return fill(tensor, (out) => {
+    for (let r = 0; r < rows; r++) {
+      for (let c = 0; c < columns; c++) {
+        out[r * columns + c] = gain * (rows <= columns ? vectors[r]![c]! : vectors[c]![r]!);
+      }
+    }
+  });
+}
+
+// Gram and Schmidt, twice: once is not exact when v is nearly within what the others span.
+function makeOrthonormal(v: Float64Array, others: readonly Float64Array[]): boolean {
+  for (let pass = 0; pass < 2; pass++) {
+    for (const other of others) {
+      let dot = 0;
+      for (let i = 0; i < v.length; i++) dot += v[i]! * other[i]!;
+      for (let i = 0; i < v.length; i++) v[i] = v[i]! - dot * other[i]!;
+    }
+  }
+  let squares = 0;
+  for (let i = 0; i < v.length; i++) squares += v[i]! ** 2;
+  const norm = Math.sqrt(squares);
+  if (norm < 1e-10) return false;
+  for (let i = 0; i < v.length; i++) v[i] = v[i]! / norm;
+  return true;
+}
+
+/** PyTorch's default for a layer's bias: uniform within 1/√fanIn of the layer's weight. */
+export function biasLike<T extends Tensor>(bias: T, weight: Shape): T {
+  const { fanIn } = fans(weight);
+  const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
+  return uniform(bias, -bound, bound);
+}

@@ -1,0 +1,40 @@
+// What all losses share: how values become one number, and checks that name the loss.
+// Not here: the losses (loss-*.ts).
+
+import { show } from "../ir/build.ts";
+import { currentScope } from "../ir/node.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { ArgumentError, ShapeError } from "../util/errors.ts";
+
+/** "none" keeps one loss an element (or a sample), as PyTorch does. */
+export type Reduction = "mean" | "sum" | "none";
+
+export interface LossOptions {
+  reduction?: Reduction | undefined;
+}
+
+export interface WeightOption {
+  /** Multiplies the losses: one for each class, or whatever broadcasts. */
+  weight?: Tensor | undefined;
+}
+
+/** Reduces losses as the options say: to their mean by default. */
+export function reduced(op: string, losses: Tensor, options: LossOptions): Tensor {
+  const { reduction = "mean" } = options;
+  if (reduction === "mean") return losses.mean();
+  if (reduction === "sum") return losses.sum();
+  if (reduction === "none") return losses;
+  throw new ArgumentError(op, `no reduction "${String(reduction)}"`, {
+    hint: 'use "mean", "sum" or "none"',
+  });
+}
+
+/** Refuses a prediction and a target of different shapes, which would broadcast to something unmeant. */
+export function sameShapes(op: string, input: Tensor, target: Tensor): void {
+  const [a, b] = [show(input.shape), show(target.shape)];
+  if (a === b) return;
+  throw new ShapeError(op, `input ${a} and target ${b} differ`, {
+    hint: input.shape.length > target.shape.length ? "target.unsqueeze(-1)?" : undefined,
+    in: currentScope(),
+  });
+}

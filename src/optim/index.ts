@@ -1,0 +1,11 @@
+// anneal/optim: optimizers, clipping, learning-rate schedules. Names only.
+
+export { Adadelta, type AdadeltaOptions, Adagrad, type AdagradOptions } from "./adagrad.ts";
+export { Adam, type AdamOptions, AdamW } from "./adam.ts";
+export { Adamax, type AdaptiveOptions, NAdam, type NAdamOptions, RAdam } from "./adam-variants.ts";
+export { clipGradNorm, clipGradValue } from "./clip.ts";
+export type { BaseOptions, GroupOf, Parameters, ParamGroup } from "./group.ts";
+export { Optimizer, type OptimizerState, type StepOptions } from "./optimizer.ts";
+export { RMSprop, type RMSpropOptions } from "./rmsprop.ts";
+export { SGD, type SGDOptions } from "./sgd.ts";
+export { ASGD, type ASGDOptions, Rprop, type RpropOptions } from "./sign.ts";
