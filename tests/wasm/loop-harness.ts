@@ -1,14 +1,11 @@
 // Runs rendered loop kernels in a memory of their own and compares them with the interpreter.
 
-import v8 from "node:v8";
 import { expect } from "vitest";
-import { ModuleBuilder } from "../../src/backend/wasm/assembler.ts";
 import type { RenderOptions } from "../../src/backend/wasm/expr.ts";
-import { renderLoop } from "../../src/backend/wasm/loop.ts";
-import { mathImports } from "../../src/backend/wasm/scalar-math.ts";
 import { itemSize, type TypedArray, viewArray } from "../../src/ir/dtype.ts";
 import type { LoopKernel } from "../../src/schedule/kernel.ts";
 import { interpret } from "./interpret.ts";
+import { compile, memory } from "./loop-compile.ts";
 
 export interface Outcome {
   readonly buffers: TypedArray[];
@@ -16,32 +13,9 @@ export interface Outcome {
   readonly fault: number;
 }
 
-const pages = 8;
-const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-
 /** Bytes around each buffer that no kernel may write, and the value they hold. */
 const guard = 64;
 const guardByte = 0xa5;
-
-const fast = ["--experimental-wasm-revectorize", "--no-liftoff", "--no-wasm-lazy-compilation"];
-const slow = ["--no-experimental-wasm-revectorize", "--liftoff", "--wasm-lazy-compilation"];
-
-/** Compiles a kernel, with the flags of V8 that the options stand for. */
-export function compile(kernel: LoopKernel, options: RenderOptions, record = false) {
-  const module = new ModuleBuilder({ record });
-  module.importMemory({ module: "env", name: "memory", min: pages, max: pages, shared: true });
-  const func = renderLoop(kernel, module, options);
-  module.exportFunc("kernel", func);
-  if (options.revectorize) for (const flag of fast) v8.setFlagsFromString(flag);
-  try {
-    const compiled = new WebAssembly.Module(module.toBytes());
-    const imports = { env: { memory }, math: mathImports };
-    const { exports } = new WebAssembly.Instance(compiled, imports);
-    return { run: exports.kernel as (p: number, lo: number, hi: number) => void, func };
-  } finally {
-    if (options.revectorize) for (const flag of slow) v8.setFlagsFromString(flag);
-  }
-}
 
 /** Runs a kernel in pieces. Operands that are the same array share memory. */
 export function execute(
@@ -50,7 +24,7 @@ export function execute(
   scalars: readonly number[],
   { pieces = 1, ...options }: Partial<RenderOptions> & { pieces?: number } = {},
 ): Outcome {
-  const { run } = compile(kernel, { relaxed: false, revectorize: false, ...options });
+  const run = compile(kernel, { relaxed: false, revectorize: false, ...options });
   const bytes = new Uint8Array(memory.buffer);
   const words = new Int32Array(memory.buffer);
   const p = 65536 + 4096;

@@ -355,7 +355,7 @@ export class VectorEmitter extends ExprEmitter {
     frame.f.op("i32x4.splat");
     const step = coefficient(at.coef, site.laneAxis);
     if (step === 0) return;
-    frame.f.get(frame.laneSteps(step));
+    frame.f.get(frame.laneSteps((site.ahead ?? 0) * step, step));
     frame.f.op("i32x4.add");
   }
 

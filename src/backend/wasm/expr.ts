@@ -32,6 +32,9 @@ export interface Site {
   readonly valid: number | { readonly local: number };
   /** Where the element `at` of an operand lies. */
   place(operand: number, at: Affine): Place;
+  /** Lane 0 is this many indices of the lane axis after the point that pushIndex means (0 if absent).
+   *  Vectors side by side should share that point: the packer wants equal splats. */
+  readonly ahead?: number;
   /** Pushes the value of `at` (i32). */
   pushIndex(at: Affine): void;
   /** Pushes a register: v128 for vectors, else the value type of its dtype. */
@@ -115,9 +118,12 @@ export class Frame {
     return this.once(`i32 ${x | 0}`, "v128", () => this.f.v128i32(x, x, x, x));
   }
 
-  /** 0, step, 2·step, 3·step. */
-  laneSteps(step: number): number {
-    return this.once(`steps ${step}`, "v128", () => this.f.v128i32(0, step, 2 * step, 3 * step));
+  /** Four int32: `first`, and then `step` more a lane. */
+  laneSteps(first: number, step: number): number {
+    const lane = (i: number) => (first + i * step) | 0;
+    return this.once(`steps ${first} ${step}`, "v128", () =>
+      this.f.v128i32(lane(0), lane(1), lane(2), lane(3)),
+    );
   }
 
   /** A temporary; its value is undefined. */

@@ -50,6 +50,23 @@ const slow = new Set<string>([
   "exp", "expm1", "log", "log1p", "sin", "cos", "atan", "tanh", "sigmoid", "erf",
 ]); // biome-ignore format: a list
 
+/** The affine maps whose values the expressions use as numbers that differ from lane to lane. */
+export function laneIndices(roots: readonly Expr[], laneAxis: number): Affine[] {
+  const found = new Map<string, Affine>();
+  const add = (at: Affine) => {
+    if (at.coef[laneAxis] !== 0) found.set(affineKey(at), at);
+  };
+  walk(roots, (e) => {
+    if (e.k === "axis" || e.k === "random") add(e.at);
+    if (e.k === "masked") for (const range of e.ranges) add(range.at);
+  });
+  return [...found.values()];
+}
+
+export function affineKey(at: Affine): string {
+  return `${at.base}|${at.coef.join()}`;
+}
+
 /** About how many instructions the expressions take. */
 export function weight(roots: readonly Expr[]): number {
   let total = 0;

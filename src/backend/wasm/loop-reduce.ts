@@ -250,6 +250,18 @@ export class Accumulators {
       }
     }
     for (const lanes of [2, 1]) this.foldLanes(lanes, op);
+    this.spread(this.result(0));
+  }
+
+  /** Takes lane 0 out and splats it: the same vector, but the packer, which would follow it from later
+   *  stages into the accumulators and give up there, stops at a splat. */
+  private spread(local: number): void {
+    const { f } = this.frame;
+    const lanes = !isArg(this.reduce) && this.dtype === "float32" ? "f32x4" : "i32x4";
+    f.get(local);
+    f.lane(`${lanes}.extract_lane`, 0);
+    f.op(`${lanes}.splat`);
+    f.set(local);
   }
 
   private merge(i: number, j: number, op: PlainOp): void {

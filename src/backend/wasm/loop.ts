@@ -11,8 +11,10 @@ import { ScalarEmitter } from "./expr-scalar.ts";
 import { pushHolds, VectorEmitter } from "./expr-vector.ts";
 import {
   accessesOf,
+  affineKey,
   fixedMasks,
   fixedParts,
+  laneIndices,
   type MaskGroup,
   rootsOf,
   vectorAxis,
@@ -59,6 +61,8 @@ class LoopRenderer {
   private readonly vector: number;
   /** The local that holds the index of each open loop's axis. */
   private readonly indices = new Map<number, number>();
+  /** Values of affine maps that the vectors of a block share. */
+  private readonly heldIndices = new Map<string, number>();
   /** For each register the locals of its vectors (one where all lanes are equal). */
   private readonly regs: number[][] = [];
   /** What a loop has computed before it began: locals, one a vector or one for all. */
@@ -213,6 +217,7 @@ class LoopRenderer {
   ): void {
     const values = stage.stores.map((): number[] => []);
     const sites: Site[] = [];
+    if (laneAxis >= 0) this.holdIndices(laneIndices(rootsOf(stage), laneAxis));
     for (let v = first; v < last; v++) {
       const site = this.site(laneAxis, v, span.valid);
       sites.push(site);
@@ -234,6 +239,18 @@ class LoopRenderer {
       sites.forEach((site, j) => this.store(s, values[i]![j]!, site, first + j));
     });
     for (const local of values.flat()) this.frame.release(local);
+    for (const local of this.heldIndices.values()) this.frame.release(local);
+    this.heldIndices.clear();
+  }
+
+  /** Computes indices once for both vectors of a block: the packer wants one splat of one value. */
+  private holdIndices(maps: readonly Affine[]): void {
+    for (const at of maps) {
+      const local = this.frame.take("i32");
+      this.pushIndex(at);
+      this.f.set(local);
+      this.heldIndices.set(affineKey(at), local);
+    }
   }
 
   private store(store: Store, value: number, site: Site, vector: number): void {
@@ -250,7 +267,8 @@ class LoopRenderer {
       laneAxis,
       valid: laneAxis < 0 ? 1 : valid,
       place: (operand, at) => this.streams.place(operand, at, laneAxis, 4 * vector),
-      pushIndex: (at) => this.pushIndex(at, laneAxis < 0 ? 0 : 4 * vector * at.coef[laneAxis]!),
+      ahead: laneAxis < 0 ? 0 : 4 * vector,
+      pushIndex: (at) => this.pushIndex(at),
       pushReg: (reg) => this.f.get(this.regs[reg]![vector] ?? this.regs[reg]![0]!),
       pushAcc: () => {
         throw new TypeError("a loop kernel has no sum of products");
@@ -258,9 +276,14 @@ class LoopRenderer {
     };
   }
 
-  private pushIndex(at: Affine, more: number): void {
+  private pushIndex(at: Affine): void {
     const { f } = this;
-    f.i32(at.base + more);
+    const held = this.heldIndices.size > 0 ? this.heldIndices.get(affineKey(at)) : undefined;
+    if (held !== undefined) {
+      f.get(held);
+      return;
+    }
+    f.i32(at.base);
     at.coef.forEach((c, axis) => {
       const index = this.indices.get(axis);
       if (c === 0 || index === undefined) return;
