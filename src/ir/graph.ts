@@ -3,7 +3,7 @@
 // Not here: how a graph is made smaller (simplify.ts) or turned into kernels (schedule/).
 
 import type { Buffer } from "./buffer.ts";
-import { Node, topological } from "./node.ts";
+import { isOp, Node, topological } from "./node.ts";
 
 export interface Graph {
   /** The distinct buffers, as nodes, in the order a program takes them. */
@@ -36,13 +36,21 @@ export class Interner {
 
   private keyOf(node: Node, src: readonly Node[]): string {
     let key = `${node.op}|${node.dtype}|${node.shape}|`;
-    if (node.attrs !== null) key += JSON.stringify(node.attrs);
+    key += attrsKey(node);
     // Distinct buffers stay distinct, as do distinct scalars: both are inputs.
     if (node.op === "buffer") key += `#${node.buffer!.id}`;
     if (node.op === "scalar") key += `#${node.id}`;
     for (const s of src) key += `,${this.ids.get(s)}`;
     return key;
   }
+}
+
+/** JSON knows neither -0 nor NaN nor the infinities, which constants and paddings may be. */
+function attrsKey(node: Node): string {
+  if (node.attrs === null) return "";
+  const value = isOp(node, "const") || isOp(node, "pad") ? node.attrs.value : 0;
+  const text = JSON.stringify(node.attrs);
+  return Number.isFinite(value) && !Object.is(value, -0) ? text : `${text}${1 / value} ${value}`;
 }
 
 function withSources(node: Node, src: readonly Node[]): Node {
@@ -67,7 +75,7 @@ export function makeGraph(outputs: readonly Node[], assign?: readonly (Buffer | 
     position.set(mine, position.size);
     if (mine.op === "buffer") inputs.push(mine);
     if (mine.op === "scalar") scalars.push(mine);
-    const attrs = mine.attrs === null ? "" : JSON.stringify(mine.attrs);
+    const attrs = attrsKey(mine);
     key += `${mine.op} ${mine.dtype} ${mine.shape} ${attrs} ${src.map((s) => position.get(s))};`;
   }
   const buffers = inputs.map((n) => n.buffer);

@@ -165,16 +165,3 @@ export interface ContractKernel {
 }
 
 export type Kernel = LoopKernel | ContractKernel;
-
-/** Equal keys: the same code serves both. */
-export function kernelKey(kernel: Kernel): string {
-  const seen = new Map<object, number>();
-  return JSON.stringify(kernel, (name, value) => {
-    // Shared expressions are written once: a key must not grow exponentially.
-    if (name === "" || value === null || typeof value !== "object" || !("k" in value)) return value;
-    const known = seen.get(value);
-    if (known !== undefined) return `@${known}`;
-    seen.set(value, seen.size);
-    return value;
-  });
-}

@@ -9,6 +9,7 @@ import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
 import type { TypedArray } from "../../src/ir/dtype.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { Engine } from "../../src/schedule/engine.ts";
+import { PlanBackend } from "../schedule/plan-backend.ts";
 
 export interface UnderTest {
   readonly name: string;
@@ -27,11 +28,16 @@ const wasmOptions: readonly WasmOptions[] = [{ threads: 1 }, { threads: 2 }, { t
 
 export const reference: UnderTest = underTest("reference", new ReferenceBackend());
 
-const wanted = process.env.ANNEAL_TEST_BACKENDS?.split(",") ?? ["reference", "wasm"];
+const wanted = process.env.ANNEAL_TEST_BACKENDS?.split(",") ?? [
+  "reference",
+  "plan",
+  "wasm",
+];
 
-/** All backends, the reference first. */
+/** All backends, the reference first; "plan" runs the kernels of the lowering in plain JS. */
 export async function backendsUnderTest(): Promise<UnderTest[]> {
   const found = [reference];
+  if (wanted.includes("plan")) found.push(underTest("plan", new PlanBackend()));
   const wasm = join(root, "wasm", "backend.ts");
   if (wanted.includes("wasm") && existsSync(wasm)) {
     const { WasmBackend } = (await import(pathToFileURL(wasm).href)) as {
