@@ -13,6 +13,7 @@ import * as math from "../../src/tensor/ops/math.ts";
 import * as pool from "../../src/tensor/ops/pool.ts";
 import * as red from "../../src/tensor/ops/reduce.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
+import { losses } from "./opinfo-losses.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: what a case holds is known only to its op
 type Any = any;
@@ -128,6 +129,7 @@ const tensorsOf = (x: unknown, a: unknown[]): Tensor[] =>
   (Array.isArray(x) ? x : [x, ...a]).filter((t) => t instanceof Tensor);
 
 export const adapters: Record<string, Adapter> = {
+  ...losses,
   ...same(
     ..."abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad erf erfc exp exp2 expm1 floor".split(
       " ",
@@ -235,7 +237,6 @@ export const adapters: Record<string, Adapter> = {
   cross: (x, a, k) => derived.cross(x, a[0], a[1] ?? k.dim),
   diff: (x, a) => derived.diff(x, a[0], a[1]),
   isin: (x, a) => derived.isin(x, a[0]),
-  "nn.functional.cosine_similarity": (x, a, k) => derived.cosineSimilarity(x, a[0], k.dim, k.eps),
 
   // products
   addmm: (x, a, k) => x.addmm(a[0], a[1], k),
@@ -406,6 +407,14 @@ function isTuple(list: unknown[]): boolean {
   return list.some((v) => typeof v !== "number");
 }
 
+function rankOf(t: Any): number {
+  return t.shape.length;
+}
+
+function hasOtherTargets(target: Any): boolean {
+  return target.data.some((v: number) => Math.abs(v) !== 1);
+}
+
 /** Cases about features of an op that we do not have; they count as missing. */
 export function notOurs(c: {
   op: string;
@@ -416,6 +425,10 @@ export function notOurs(c: {
 }): boolean {
   if (c.op === "repeat_interleave") return typeof c.kwargs.repeats !== "number";
   if (c.op === "scatter") return c.kwargs.reduce !== undefined || c.args.length > 3;
+  // Operands of different ranks: ours takes the axis of each operand, PyTorch that of the broadcast.
+  if (c.op === "nn.functional.cosine_similarity") return rankOf(c.input) !== rankOf(c.args[0]);
+  // Targets other than 1 and -1, whose meaning is not documented.
+  if (c.op === "nn.functional.hinge_embedding_loss") return hasOtherTargets(c.args[0]);
   // The nuclear norm needs singular values; a kept axis of a scalar is PyTorch's own surprise.
   if (c.op === "norm") return c.variant === "nuc";
   if (c.op === "aminmax") return c.kwargs.keepdim === true && JSON.stringify(c.input).length < 120;
@@ -427,4 +440,7 @@ export function notOurs(c: {
 }
 
 /** Where a case's own magnitude asks for more than rtol 1e-4 and atol 1e-5, and why. */
-export const tolerance: Record<string, { rtol?: number; atol?: number }> = {};
+export const tolerance: Record<string, { rtol?: number; atol?: number }> = {
+  // Rows of equal elements: PyTorch's own rounding of x - mean, times 1/√1e-5, is off by up to 7e-4.
+  "nn.functional.layer_norm": { atol: 1e-3 },
+};

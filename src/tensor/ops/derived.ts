@@ -5,7 +5,7 @@ import * as b from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
 import { nodeOf, wrap } from "../core.ts";
 import type { Tensor } from "../tensor.ts";
-import { argumentError, axesOf, axisOf, broadcastOf, given, pairOf, shapeError } from "./common.ts";
+import { argumentError, axisOf, broadcastOf, pairOf, shapeError } from "./common.ts";
 import { sub } from "./elementwise.ts";
 import { joined } from "./join.ts";
 import { narrow } from "./movement.ts";
@@ -51,19 +51,6 @@ export function diff(x: Tensor, times = 1, axis = -1): Tensor {
     out = sub(narrow(out, at, 1, size - 1), narrow(out, at, 0, size - 1));
   }
   return out;
-}
-
-/** The cosine of the angle between vectors along an axis; lengths below `eps` count as `eps`. */
-export function cosineSimilarity(x: Tensor, y: Tensor, axis = 1, eps = 1e-8): Tensor {
-  const [p, q] = pairOf("cosineSimilarity", x, y);
-  const at = axesOf("cosineSimilarity", axis, p.shape);
-  const length = (v: Node) => {
-    const square = n.reduce("sum", n.mul(v, v), at, true);
-    const least = given(square, eps * eps);
-    return n.sqrt(n.where(n.gt(square, least), square, least));
-  };
-  const unit = (v: Node) => n.div(v, length(v));
-  return wrap(n.reduce("sum", n.mul(unit(p), unit(q)), at, false));
 }
 
 /** Whether each element of x is among the elements of y. */
