@@ -3,6 +3,7 @@
 // for the main one. Not here: who sends modules, and when (threads.ts).
 
 import { control } from "./driver-control.ts";
+import { mathImports } from "./scalar-math.ts";
 
 /** Functions of a module and where the module's element segment puts them in the table. */
 export interface KernelModule {
@@ -25,8 +26,7 @@ export function installModule(
 ): WebAssembly.Exports {
   if (table.length < functions) table.grow(functions - table.length);
   const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module);
-  const math = Math as unknown as WebAssembly.ModuleImports;
-  return new WebAssembly.Instance(compiled, { env: { memory, table }, math }).exports;
+  return new WebAssembly.Instance(compiled, { env: { memory, table }, math: mathImports }).exports;
 }
 
 const textAt = control.trapText;
