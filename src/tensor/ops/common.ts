@@ -1,15 +1,7 @@
 // What every op needs: operands as nodes (broadcast, promoted), axes as positions, errors that say
 // where in the model they happened. Not here: the ops.
 
-import {
-  broadcastShape,
-  broadcastTo,
-  cast,
-  constant,
-  isFloat,
-  scalar,
-  show,
-} from "../../ir/build.ts";
+import { broadcastShape, broadcastTo, cast, isFloat, scalar, show } from "../../ir/build.ts";
 import { type DType, promote } from "../../ir/dtype.ts";
 import { currentScope, type Node, type Shape } from "../../ir/node.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../../util/errors.ts";
@@ -185,11 +177,6 @@ export function perAxis(op: string, name: string, value: Axes, n: number, least:
 }
 
 // --- a little arithmetic on nodes -------------------------------------------------------------------
-
-/** A number of the library's, of a node's dtype. */
-export function like(x: Node, value: number): Node {
-  return constant(value, x.dtype);
-}
 
 /** A number of the user's, of a node's dtype. */
 export function given(x: Node, value: number): Node {

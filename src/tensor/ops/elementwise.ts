@@ -306,7 +306,7 @@ export function roundTo(x: Tensor, options: { decimals?: number | undefined } = 
   return mul(round("round", "round", div(x, scale)), scale);
 }
 
-/** Elements of `yes` where the condition holds, else of `no`. */
+/** Elements of `yes` where the condition holds, else of `no`; two numbers give float32, as tensor(1). */
 export function where(condition: Tensor, yes: Operand, no: Operand): Tensor {
   if (condition.dtype !== "bool") {
     const hint = "compare first, as in where(x.ne(0), a, b)";
@@ -321,6 +321,11 @@ export function where(condition: Tensor, yes: Operand, no: Operand): Tensor {
   return wrap(b.where(...([cond, x, y].map((v) => b.broadcastTo(v, shape)) as [Node, Node, Node])));
 }
 
+/** The dtype of an expression of two tensors with axes: the higher of bool < uint8 < int32 < floats. */
+export function promoteTypes(a: DType, c: DType): DType {
+  return promote(a, c);
+}
+
 /** Replaces elements where the mask holds. The dtype stays x's. */
 export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
   if (mask.dtype !== "bool") {
@@ -330,11 +335,6 @@ export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
   const shape = broadcastOf("maskedFill", node.shape, mask.shape);
   broadcastOf("maskedFill", shape, fill.shape);
   return wrap(n.where(nodeOf(mask), fill, b.broadcastTo(node, shape)));
-}
-
-/** The dtype of two operands with the usual rules, for those who need it by itself. */
-export function promoteTypes(a: DType, c: DType): DType {
-  return promote(a, c);
 }
 
 export function to(x: Tensor, dtype: DType): Tensor {

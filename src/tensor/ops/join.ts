@@ -2,7 +2,7 @@
 // Not here: other movement (movement.ts).
 
 import * as b from "../../ir/build.ts";
-import type { DType } from "../../ir/dtype.ts";
+import { type DType, promote } from "../../ir/dtype.ts";
 import type { Node, Shape } from "../../ir/node.ts";
 import { nodeOf, wrap } from "../core.ts";
 import type { Axes } from "../shape-types.ts";
@@ -14,7 +14,6 @@ import {
   broadcastOf,
   checkSizes,
   given,
-  resultType,
   shapeError,
 } from "./common.ts";
 import { flatten, narrow, reshape, select, unsqueeze } from "./movement.ts";
@@ -35,18 +34,13 @@ export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
     if (fits) continue;
     throw shapeError("cat", `${b.show(first.shape)} and ${b.show(t.shape)} differ off axis ${at}`);
   }
-  const dtype = parts.reduce<DType>((d, t) => promoteFull(d, t.dtype), first.dtype);
+  const dtype = parts.reduce<DType>((d, t) => promote(d, t.dtype), first.dtype);
   return wrap(
     joined(
       parts.map((t) => b.cast(nodeOf(t), dtype)),
       at,
     ),
   );
-}
-
-function promoteFull(a: DType, c: DType): DType {
-  const order: DType[] = ["bool", "uint8", "int32", "float32", "float64"];
-  return order.indexOf(a) >= order.indexOf(c) ? a : c;
 }
 
 /** Each node padded with zeros to the whole length, and all of them added. */
@@ -272,9 +266,4 @@ export function meshgrid(
     const own = shape.map((d, k) => (k === place(i) ? d : 1));
     return apply(t, (v) => b.expand(b.reshape(v, own), shape));
   });
-}
-
-/** The dtype that tensors have in common. */
-export function commonType(tensors: readonly Tensor[]): DType {
-  return resultType(...tensors);
 }
