@@ -1,0 +1,124 @@
+// Checkpoints of a run: the weights as a safetensors file that any tool reads, and beside it all that a
+// resume needs to go on bit for bit. Weights that are no numbers are never saved.
+// Not here: how folders are written so that nothing can break them (io/checkpoint.ts).
+
+import {
+  type Checkpoint,
+  findCheckpoint,
+  openCheckpoint,
+  parseSafetensors,
+  readCheckpointFile,
+  type Safetensors,
+  writeCheckpoint,
+  writeSafetensors,
+} from "../io/index.ts";
+import { LoadError, NumericError } from "../util/errors.ts";
+import { type Entries, pack, unpack } from "./pack.ts";
+import type { SavedSession, Session } from "./session.ts";
+import { tensorsOf, weightsOf } from "./weights.ts";
+
+const weightsFile = "model.safetensors";
+const tensorsFile = "training.safetensors";
+const jsonFile = "training.json";
+
+/** Saves a session and returns the checkpoint's folder. Throws NumericError, with nothing written, where
+ *  a weight or the optimizer's state holds NaN or an infinity. */
+export async function saveSession(
+  session: Session,
+  { folder, keep }: { folder: string; keep?: number | undefined },
+): Promise<string> {
+  const saved = session.capture();
+  const weights = await weightsOf(session.model);
+  const tensors: Entries = new Map();
+  const json = await pack({ format: 1, ...saved }, "training", tensors);
+  refuseNaN(session, weights, tensors);
+  const written = await writeCheckpoint(
+    folder,
+    session.step,
+    [
+      [weightsFile, writeSafetensors(weights)],
+      [tensorsFile, writeSafetensors(tensors)],
+      [jsonFile, `${JSON.stringify(json, null, 1)}\n`],
+    ],
+    keep === undefined ? {} : { keep },
+  );
+  session.checkpoint = written;
+  return written;
+}
+
+// A buffer may hold infinities on purpose (a mask); a parameter or a moment may not.
+function refuseNaN(session: Session, weights: Entries, tensors: Entries): void {
+  const parameters = session.model.namedParameters().map(([name]) => name);
+  const moments = [...tensors.keys()].filter((name) => name.startsWith("training.optimizer."));
+  const all: [string, Entries, string][] = [
+    ...parameters.map((name): [string, Entries, string] => [name, weights, "weight"]),
+    ...moments.map((name): [string, Entries, string] => [name, tensors, "optimizer's"]),
+  ];
+  for (const [name, entries, kind] of all) {
+    const data = entries.get(name)?.data;
+    if (!(data instanceof Float32Array || data instanceof Float64Array)) continue;
+    const bad = data.find((value) => !Number.isFinite(value));
+    if (bad === undefined) continue;
+    const short = name.replace(/^training\.optimizer\.tensors\./, "");
+    const where = `after step ${session.step} (epoch ${session.epoch})`;
+    throw new NumericError("fit", `the ${kind} ${short} holds ${bad} ${where}`, {
+      hint: badHint(session),
+    });
+  }
+}
+
+/** What to do about a NaN. */
+export function badHint(session: Session): string {
+  const good = session.checkpoint;
+  const kept = good === undefined ? "" : `the last good checkpoint is ${good}; `;
+  return `${kept}fit(model, { …, detectNaN: true }) names the op and the layer`;
+}
+
+/** Puts a session back to a checkpoint: the newest in `root`, or `root` itself. Undefined where `root`
+ *  has none. Throws a LoadError or StateError, with nothing changed, where it does not fit. */
+export async function resumeSession(session: Session, root: string): Promise<string | undefined> {
+  const checkpoint = await find(root);
+  if (checkpoint === undefined) return undefined;
+  const weights = await readTensors(checkpoint, weightsFile);
+  const tensors = await readTensors(checkpoint, tensorsFile);
+  const path = `${checkpoint.folder}/${jsonFile}`;
+  const text = new TextDecoder().decode(await readCheckpointFile(checkpoint, jsonFile));
+  const saved = parseSession(text, path, tensors);
+  const before = session.capture();
+  const dict = session.model.stateDict();
+  const source = `${checkpoint.folder}/${weightsFile}`;
+  session.model.loadStateDict(tensorsOf(weights, source), { source });
+  try {
+    session.restore(saved);
+  } catch (error) {
+    session.model.loadStateDict(dict);
+    session.restore(before);
+    throw error;
+  }
+  session.checkpoint = checkpoint.folder;
+  return checkpoint.folder;
+}
+
+async function find(root: string): Promise<Checkpoint | undefined> {
+  const found = await findCheckpoint(root);
+  if (found !== undefined || !/checkpoint-\d+(-\d+)?[\\/]?$/.test(root)) return found;
+  return openCheckpoint(root.replace(/[\\/]$/, ""));
+}
+
+async function readTensors(checkpoint: Checkpoint, name: string): Promise<Safetensors> {
+  const bytes = await readCheckpointFile(checkpoint, name);
+  return parseSafetensors(bytes, `${checkpoint.folder}/${name}`);
+}
+
+function parseSession(text: string, path: string, tensors: Safetensors): SavedSession {
+  let json: { format?: unknown };
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new LoadError(path, "is not JSON", { cause });
+  }
+  if (json?.format !== 1) {
+    throw new LoadError(path, `has format ${JSON.stringify(json?.format)}, this version reads 1`);
+  }
+  return unpack(json, tensors, path) as SavedSession;
+}

@@ -1,0 +1,322 @@
+// fit: the training loop that a reader would have written by hand: one compiled step, epochs of batches,
+// validation, a record of each epoch. The loop never waits for a step's result; it looks up about ten
+// times a second, and at the end of each epoch.
+// Not here: what is measured (metrics.ts), saved (checkpoint.ts), or shown (progress.ts).
+
+import type { Layer } from "../nn/index.ts";
+import { detectNaN, detectsNaN } from "../tensor/anomaly.ts";
+import { compile } from "../tensor/compile.ts";
+import { manualSeed } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { ArgumentError, LoadError, NumericError } from "../util/errors.ts";
+import { type Callback, lrScheduler } from "./callbacks.ts";
+import { badHint, resumeSession, saveSession } from "./checkpoint.ts";
+import { Evaluator, loop } from "./evaluate.ts";
+import { type Evaluation, Measures } from "./measures.ts";
+import type { Metrics, Results } from "./metrics.ts";
+import { Pace } from "./pace.ts";
+import type { ProgressReporter } from "./progress.ts";
+import { Session } from "./session.ts";
+import type { Batches, EpochRecord, Loss, Scheduler, TrainingOptimizer } from "./types.ts";
+import { LossWatch } from "./watch.ts";
+
+export interface CheckpointOptions {
+  /** Where the checkpoints lie, each in a folder of its own. */
+  folder: string;
+  /** Steps between checkpoints, besides those at the end of each epoch. */
+  every?: number | undefined;
+  /** How many of the newest are kept; 3 without it. */
+  keep?: number | undefined;
+}
+
+export interface FitOptions<M extends Metrics = Metrics> {
+  /** Batches of `{ x, y }`: a DataLoader, or an array. */
+  train: Batches;
+  validation?: Batches | undefined;
+  loss: Loss;
+  optimizer: TrainingOptimizer;
+  epochs: number;
+  /** What to measure besides the loss, by the names that the history gives them. */
+  metrics?: M | undefined;
+  /** Moved on after each epoch; for steps, or with a metric, pass `lrScheduler(…)`. */
+  scheduler?: Scheduler | Callback | undefined;
+  callbacks?: readonly Callback[] | undefined;
+  /** Seed of dropout and the like; without it the generator goes on from where it is. */
+  seed?: number | undefined;
+  /** Scales gradients down whose common norm is larger. */
+  clipNorm?: number | undefined;
+  checkpoint?: CheckpointOptions | undefined;
+  /** True goes on from the newest checkpoint of `checkpoint.folder`, if there is one; a folder goes on
+   *  from there and must have one. */
+  resume?: boolean | string | undefined;
+  progress?: ProgressReporter | undefined;
+  /** Name the op and the layer that made a NaN. Slow. */
+  detectNaN?: boolean | undefined;
+  /** When it aborts, the step in progress is finished, a checkpoint saved, and `fit` returns. */
+  signal?: AbortSignal | undefined;
+}
+
+/** A record of the history with the metrics of these options. */
+export type RecordOf<M extends Metrics> = EpochRecord &
+  Results<M> & { readonly [K in keyof M as `val${Capitalize<K & string>}`]?: Results<M>[K] };
+
+export interface FitResult<M extends Metrics = Metrics> {
+  /** One record for each epoch, those before a resume included. */
+  readonly history: RecordOf<M>[];
+  readonly steps: number;
+  /** Whether the signal ended the run. Fit again with `resume` to go on, as if nothing had happened. */
+  readonly interrupted: boolean;
+  /** Why a callback ended the run. */
+  readonly stopped: string | undefined;
+  /** The folder of the last checkpoint. */
+  readonly checkpoint: string | undefined;
+  /** The folder of the checkpoint that it went on from. */
+  readonly resumedFrom: string | undefined;
+}
+
+/**
+ * Trains a model. It is left in training mode.
+ *
+ * @throws NumericError when the loss is no longer a number, naming the step; the last good checkpoint is
+ * kept. LoadError or StateError when a checkpoint to resume from does not fit.
+ *
+ * @example
+ * const { history } = await fit(model, {
+ *   train: new DataLoader(digits, { batchSize: 128, shuffle: true }),
+ *   loss: nn.crossEntropy,
+ *   optimizer: new optim.AdamW(model.parameters(), { lr: 1e-3 }),
+ *   epochs: 3,
+ *   metrics: { accuracy: accuracy() },
+ * });
+ */
+export async function fit<M extends Metrics = Record<never, never>>(
+  model: Layer,
+  options: FitOptions<M>,
+): Promise<FitResult<M>> {
+  checkOptions(options);
+  const { epochs, signal, seed, progress } = options;
+  const training = new Training(model, options);
+  const { session } = training;
+  const watched = detectsNaN();
+  detectNaN(options.detectNaN ?? watched);
+  try {
+    if (seed !== undefined) manualSeed(seed);
+    const resumedFrom = await resume(session, options);
+    progress?.start?.({ epochs, steps: options.train.length });
+    await training.tell((callback) => callback.onStart?.(session));
+    while (session.epoch <= epochs && session.stopReason === null && !signal?.aborted) {
+      const finished = await training.epoch();
+      if (!finished || options.checkpoint) await training.save();
+    }
+    await training.tell((callback) => callback.onEnd?.(session));
+    return {
+      history: session.history as RecordOf<M>[],
+      steps: session.step,
+      interrupted: signal?.aborted === true && session.epoch <= epochs,
+      stopped: session.stopReason ?? undefined,
+      checkpoint: session.checkpoint,
+      resumedFrom,
+    };
+  } finally {
+    detectNaN(watched);
+    progress?.end?.();
+  }
+}
+
+/** A model in training: the compiled step, and the epochs made of it. */
+class Training<M extends Metrics> {
+  readonly session: Session;
+  private readonly options: FitOptions<M>;
+  private readonly callbacks: readonly Callback[];
+  private readonly measures: Measures<M>;
+  private readonly evaluator: Evaluator<M>;
+  private readonly watch = new LossWatch();
+  private readonly pace = new Pace(100);
+  private readonly step: (x: Tensor, y: Tensor) => Tensor;
+  private readonly listeners: readonly Callback[];
+  /** The step at which the watch began. */
+  private watchedFrom = 0;
+
+  constructor(model: Layer, options: FitOptions<M>) {
+    const { loss, optimizer, clipNorm, epochs, train, validation, scheduler } = options;
+    const metrics = options.metrics ?? ({} as M);
+    this.options = options;
+    this.callbacks = [...scheduled(scheduler), ...(options.callbacks ?? [])];
+    this.listeners = this.callbacks.filter((callback) => callback.onStep);
+    this.measures = new Measures(metrics);
+    this.evaluator = new Evaluator(model, loss, metrics);
+    const { callbacks, measures, watch } = this;
+    this.session = new Session({
+      ...{ model, optimizer, epochs, train, validation, callbacks },
+      measures: measures as Measures<Metrics>,
+    });
+    this.step = compile((x: Tensor, y: Tensor) => {
+      const output = model.forward(x);
+      const value = loss(output, y);
+      measures.add(output, y, value); // sums stay on the device
+      watch.follow(value);
+      optimizer.step(value, { clipNorm });
+      return value;
+    });
+  }
+
+  /** Trains for what is left of the epoch, validates, and records it; false if it was interrupted. */
+  async epoch(): Promise<boolean> {
+    const { session, options } = this;
+    session.resumeClock();
+    this.watch.reset();
+    this.watchedFrom = session.step;
+    if (!session.trained && !(await this.trainEpoch())) return false;
+    const trained = await this.measures.read();
+    await this.refuseNaN();
+    if (trained === null) throw new ArgumentError("fit", "the training data gave no batches");
+    session.endTraining();
+    const validated = options.validation ? await this.validate(options.validation) : {};
+    if (validated === null) return false;
+    const record = recordOf(session, trained, validated);
+    session.history.push(record);
+    await this.tell((callback) => callback.onEpoch?.(session, record));
+    options.progress?.epoch(record, session.epochs);
+    session.nextEpoch();
+    return true;
+  }
+
+  private async trainEpoch(): Promise<boolean> {
+    const { session, pace } = this;
+    const { train, checkpoint, signal } = this.options;
+    session.model.train();
+    let skip = train.loadState ? 0 : session.batches;
+    for await (const { x, y } of loop(train)) {
+      if (skip-- > 0) continue;
+      await this.runStep(x, y);
+      for (const listener of this.listeners) await listener.onStep?.(session);
+      const behind = pace.follow(session.loss as Tensor);
+      if (behind !== undefined) await behind;
+      if (checkpoint?.every && session.step % checkpoint.every === 0) await this.save();
+      if (pace.due()) await this.lookUp();
+      if (signal?.aborted) return false;
+      if (session.stopReason !== null) break;
+    }
+    return true;
+  }
+
+  private async runStep(x: Tensor, y: Tensor): Promise<void> {
+    const { session, options } = this;
+    try {
+      session.loss = this.step(x, y);
+      if (options.detectNaN) await session.loss.data();
+    } catch (error) {
+      if (!options.detectNaN || !(error instanceof NumericError)) throw error;
+      const detail = `${error.detail}, in step ${session.step + 1} (epoch ${session.epoch})`;
+      const hint = session.checkpoint && `the last good checkpoint is ${session.checkpoint}`;
+      throw new NumericError(error.op, detail, { hint, in: error.in, cause: error });
+    }
+    session.step++;
+    session.batches++;
+    session.samples += x.shape[0] ?? 1;
+  }
+
+  /** The results of the validation; null if it was interrupted, and then nothing has happened. */
+  private async validate(data: Batches): Promise<Evaluation<M> | null> {
+    const before = this.session.placeOfValidation();
+    const result = await this.evaluator.run(data, this.options.signal);
+    if (this.options.signal?.aborted) {
+      this.session.returnTo(before);
+      return null;
+    }
+    if (result !== null) return result;
+    throw new ArgumentError("fit", "the validation data gave no batches");
+  }
+
+  /** Looks at the values so far, tells them, and lets the rest of the process have its turn. */
+  private async lookUp(): Promise<void> {
+    await this.refuseNaN();
+    const { session, options } = this;
+    if (options.progress) {
+      const values = Object.entries((await this.measures.read()) ?? {});
+      const { epoch, epochs, batches: step, samplesPerSecond } = session;
+      const steps = options.train.length;
+      options.progress.update({
+        ...{ epoch, epochs, step, steps, samplesPerSecond },
+        values: Object.fromEntries(values.filter(isNumber)),
+        secondsLeft: steps === undefined ? undefined : (steps - step) * session.secondsPerBatch,
+      });
+    }
+    await this.pace.rest();
+  }
+
+  /** Throws if a loss was no number. */
+  private async refuseNaN(): Promise<void> {
+    const bad = await this.watch.look();
+    if (bad === null) return;
+    const { session } = this;
+    const what = Number.isNaN(bad.loss) ? "NaN" : "infinite";
+    const where = `in step ${this.watchedFrom + bad.after + 1} (epoch ${session.epoch})`;
+    throw new NumericError("fit", `the loss became ${what} ${where}`, { hint: badHint(session) });
+  }
+
+  /** Saves a checkpoint, if the options want any. Nothing is saved that came from a NaN. */
+  async save(): Promise<void> {
+    const { checkpoint } = this.options;
+    if (!checkpoint) return;
+    await this.refuseNaN();
+    await saveSession(this.session, checkpoint);
+  }
+
+  async tell(hook: (callback: Callback) => void | Promise<void>): Promise<void> {
+    for (const callback of this.callbacks) await hook(callback);
+  }
+}
+
+function isNumber(pair: [string, unknown]): pair is [string, number] {
+  return typeof pair[1] === "number";
+}
+
+function scheduled(scheduler: Scheduler | Callback | undefined): Callback[] {
+  if (scheduler === undefined) return [];
+  return ["stateDict" in scheduler ? lrScheduler(scheduler) : scheduler];
+}
+
+function recordOf(session: Session, trained: object, validated: object): EpochRecord {
+  const { epoch, seconds, samplesPerSecond, optimizer } = session;
+  const values = Object.entries(validated).map(([name, value]) => {
+    return [`val${name[0]?.toUpperCase()}${name.slice(1)}`, value];
+  });
+  return {
+    epoch,
+    ...(trained as { loss: number }),
+    ...Object.fromEntries(values),
+    ...{ lr: optimizer.lr, seconds, samplesPerSecond },
+  };
+}
+
+async function resume<M extends Metrics>(
+  session: Session,
+  { resume: from, checkpoint }: FitOptions<M>,
+): Promise<string | undefined> {
+  if (from === undefined || from === false) return undefined;
+  const folder = typeof from === "string" ? from : checkpoint?.folder;
+  if (folder === undefined) {
+    throw new ArgumentError("fit", "resume: true needs a checkpoint folder", {
+      hint: 'checkpoint: { folder: "runs/1" }, or resume: "runs/1"',
+    });
+  }
+  const found = await resumeSession(session, folder);
+  if (found === undefined && typeof from === "string") {
+    throw new LoadError(folder, "has no complete checkpoint to resume from");
+  }
+  return found;
+}
+
+function checkOptions<M extends Metrics>({ epochs, checkpoint }: FitOptions<M>): void {
+  const wrong = (name: string, value: unknown) => {
+    return new ArgumentError("fit", `${name} must be an integer from 1, got ${String(value)}`);
+  };
+  if (!Number.isInteger(epochs) || epochs < 1) throw wrong("epochs", epochs);
+  for (const name of ["every", "keep"] as const) {
+    const value = checkpoint?.[name];
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
+      throw wrong(`checkpoint.${name}`, value);
+    }
+  }
+}

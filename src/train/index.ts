@@ -1,0 +1,65 @@
+// anneal/train: fit, evaluate and predict, metrics, callbacks, checkpoints. Names only.
+
+export {
+  type Callback,
+  csvLog,
+  type EarlyStoppingOptions,
+  earlyStopping,
+  jsonLog,
+  type LrSchedulerOptions,
+  lrScheduler,
+  type MonitorOptions,
+  saveBest,
+} from "./callbacks.ts";
+export {
+  type Average,
+  type ClassReport,
+  type Confusion,
+  classReport,
+  confusionMatrix,
+  f1,
+  precision,
+  recall,
+} from "./confusion.ts";
+export { type EvaluateOptions, evaluate, predict } from "./evaluate.ts";
+export {
+  type CheckpointOptions,
+  type FitOptions,
+  type FitResult,
+  fit,
+  type RecordOf,
+} from "./fit.ts";
+export type { Evaluation } from "./measures.ts";
+export {
+  accuracy,
+  binaryAccuracy,
+  type Measured,
+  type Metric,
+  type Metrics,
+  meanAbsoluteError,
+  meanLoss,
+  meanSquaredError,
+  perplexity,
+  type Results,
+} from "./metrics.ts";
+export {
+  duration,
+  epochLine,
+  type LineProgressOptions,
+  lineProgress,
+  type ProgressReporter,
+  type ProgressState,
+  rate,
+  short,
+  stateLine,
+} from "./progress.ts";
+export type {
+  Batch,
+  Batches,
+  EpochRecord,
+  Loss,
+  Run,
+  Scheduler,
+  TrainingOptimizer,
+} from "./types.ts";
+export { loadWeights, saveWeights } from "./weights.ts";
