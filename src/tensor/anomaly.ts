@@ -53,7 +53,7 @@ function worst(values: TypedArray): Found {
   let found: Found = null;
   for (let i = 0; i < values.length; i++) {
     const x = values[i]!;
-    if (x !== x) return "NaN";
+    if (Number.isNaN(x)) return "NaN";
     if (x === Infinity || x === -Infinity) found = "an infinity";
   }
   return found;

@@ -36,31 +36,36 @@ function start(op: string, output: Tensor, gradient: Tensor | undefined): [Node,
 }
 
 /**
- * The gradients of all nodes that `wanted` picks among those that the outputs depend on. The history of
- * values that were read on the way is followed, back to nodes older than `oldest`.
+ * The gradients of the outputs for each owner: the sum over the nodes that `ownerOf` gives it, among those
+ * that the outputs depend on. The history of values that were read on the way is followed, back to nodes
+ * older than `oldest`.
  */
-export function reverse(
+export function reverse<T extends object>(
   outputs: readonly Node[],
   cotangents: readonly Node[],
-  wanted: (node: Node) => boolean,
+  ownerOf: (node: Node) => T | null,
   oldest = 0,
-): Map<Node, Node> {
-  const found = new Map<Node, Node>();
+): Map<T, Node> {
+  const found = new Map<T, Node>();
   // Values with history, whose gradients are complete once all younger ones have been followed.
   const waiting = new Map<Node, Node>();
-  let [from, with_] = [outputs, cotangents];
+  let [from, seeds] = [outputs, cotangents];
   for (;;) {
-    const targets = topological(from).filter((n) => wanted(n) || hasHistory(n, oldest));
-    const gradients = gradNodes(from, with_, targets);
+    const targets = topological(from).filter((n) => ownerOf(n) !== null || hasHistory(n, oldest));
+    const gradients = gradNodes(from, seeds, targets);
     targets.forEach((node, i) => {
       const g = gradients[i];
       if (!g) return;
-      if (wanted(node)) add(found, node, g);
-      if (hasHistory(node, oldest)) add(waiting, node, g);
+      const owner = ownerOf(node);
+      const follow = hasHistory(node, oldest);
+      if (follow) add(waiting, node, g);
+      // Where a value and what computed it have one owner, the latter gets all of the gradient.
+      const later = follow && ownerOf(historyOf(node)) === owner;
+      if (owner !== null && !later) add(found, owner, g);
     });
     const next = youngest(waiting);
     if (next === null) return found;
-    [from, with_] = [[historyOf(next)], [waiting.get(next)!]];
+    [from, seeds] = [[historyOf(next)], [waiting.get(next)!]];
     waiting.delete(next);
   }
 }
@@ -80,9 +85,9 @@ function historyOf(node: Node): Node {
   );
 }
 
-function add(sums: Map<Node, Node>, node: Node, g: Node): void {
-  const known = sums.get(node);
-  sums.set(node, known === undefined ? g : binary("add", known, g));
+function add<T>(sums: Map<T, Node>, owner: T, g: Node): void {
+  const known = sums.get(owner);
+  sums.set(owner, known === undefined ? g : binary("add", known, g));
 }
 
 function youngest(nodes: ReadonlyMap<Node, Node>): Node | null {
@@ -101,19 +106,13 @@ function youngest(nodes: ReadonlyMap<Node, Node>): Node | null {
  */
 export function backward(loss: Tensor, gradient?: Tensor): void {
   const [root, seed] = start("backward", loss, gradient);
-  const nodes = root.tracked ? reverse([root], [seed], (n) => leafOf(n) !== null) : new Map();
-  if (nodes.size === 0) {
+  const found = root.tracked ? reverse([root], [seed], leafOf) : new Map<Tensor, Node>();
+  if (found.size === 0) {
     throw new StateError("backward", "the tensor depends on no tensor with requiresGrad", {
       hint: "set x.requiresGrad = true before computing; results of noGrad, detach, optimizer.step and compiled functions carry no gradient",
     });
   }
-  const sums = new Map<Tensor, Node>();
-  for (const [node, g] of nodes) {
-    const leaf = leafOf(node) as Tensor;
-    const known = sums.get(leaf);
-    sums.set(leaf, known === undefined ? g : binary("add", known, g));
-  }
-  for (const [leaf, g] of sums) accumulate(leaf, detachNode(g));
+  for (const [leaf, g] of found) accumulate(leaf, detachNode(g));
 }
 
 /** Adds to `leaf.grad`, which stays the same tensor if there was one. */
@@ -181,14 +180,9 @@ export function gradients(
   const wanted = new Set(wrt);
   const ownerOf = (n: Node) => {
     const leaf = n.leaf as Tensor | null;
-    return leaf !== null && wanted.has(leaf) ? leaf : owner.get(n);
+    return leaf !== null && wanted.has(leaf) ? leaf : (owner.get(n) ?? null);
   };
-  const sums = new Map<Tensor, Node>();
-  for (const [node, g] of reverse([root], [seed], (n) => ownerOf(n) !== undefined)) {
-    const tensor = ownerOf(node) as Tensor;
-    const known = sums.get(tensor);
-    sums.set(tensor, known === undefined ? g : binary("add", known, g));
-  }
+  const sums = reverse([root], [seed], ownerOf);
   return wrt.map((t) => {
     const g = sums.get(t);
     return g === undefined ? null : wrap(g);

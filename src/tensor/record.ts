@@ -32,6 +32,8 @@ export interface Recording {
   readonly delicate: readonly number[];
   /** Tensors from outside, each with its requiresGrad. */
   readonly closure: readonly { readonly tensor: Tensor; readonly requiresGrad: boolean }[];
+  /** Tensors from outside that are assigned or have gradients: as an argument too they must be pinned. */
+  readonly changing: ReadonlySet<Tensor>;
   /** Gradients that were there, or not, when the function looked. */
   readonly gradGuards: readonly { readonly owner: Owner; readonly grad: Tensor | null }[];
   /** Where each input of the graph comes from. A Buffer is data that the trace itself made. */
@@ -161,6 +163,7 @@ function finish(
     closure: [...trace.entered.keys()].map((tensor) => {
       return { tensor, requiresGrad: tensor.requiresGrad };
     }),
+    changing: changingOf(trace),
     gradGuards: gradGuards(trace, standIns, ownerOf),
     sources: graph.inputs.map((n) => homes.get(n.buffer!) ?? n.buffer!),
     assigned,
@@ -190,6 +193,11 @@ function guardOf({ at, given, own, node }: StandIn): ArgumentGuard {
 function delicateOf(tensors: readonly Tensor[], assigned: readonly Owner[]): number[] {
   const positions = tensors.map((_, at) => at);
   return positions.filter((at) => tensors[at]!.requiresGrad || assigned.includes(at));
+}
+
+function changingOf(trace: Trace): Set<Tensor> {
+  const wanting = [...trace.entered.keys()].filter((tensor) => tensor.requiresGrad);
+  return new Set([...wanting, ...trace.assigned.keys()]);
 }
 
 /** What the function left in `grad` fields, among the tensors that it met. */

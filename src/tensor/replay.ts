@@ -54,7 +54,7 @@ export function makeReplay(recording: Recording, engine: Engine): Replay {
 
 /** Whether the recording stands for the function with these tensors as arguments, as things are now. */
 export function fits(replay: Replay, tensors: readonly Tensor[]): boolean {
-  const { args, delicate, closure, gradGuards } = replay.recording;
+  const { args, delicate, closure, changing, gradGuards } = replay.recording;
   for (let i = 0; i < args.length; i++) {
     const tensor = tensors[i]!;
     const { node, requiresGrad, pinned } = args[i]!;
@@ -63,6 +63,7 @@ export function fits(replay: Replay, tensors: readonly Tensor[]): boolean {
     if (current.dtype !== node.dtype || !sameShape(current.shape, node.shape)) return false;
     if (tensor.requiresGrad !== requiresGrad || (pinned !== null && pinned !== tensor))
       return false;
+    if (pinned === null && changing.has(tensor)) return false;
   }
   for (const at of delicate) {
     for (let i = 0; i < args.length; i++) {

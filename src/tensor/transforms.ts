@@ -62,7 +62,7 @@ function pull(
 ): Node[] {
   const wanted = new Set(nodes);
   const oldest = nodes.reduce((least, n) => Math.min(least, n.id), Infinity);
-  const found = reverse(outputs, cotangents, (n) => wanted.has(n), oldest);
+  const found = reverse(outputs, cotangents, (n) => (wanted.has(n) ? n : null), oldest);
   return nodes.map((n) => found.get(n) ?? full(0, n.shape, n.dtype));
 }
 
