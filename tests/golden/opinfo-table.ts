@@ -407,10 +407,6 @@ function isTuple(list: unknown[]): boolean {
   return list.some((v) => typeof v !== "number");
 }
 
-function rankOf(t: Any): number {
-  return t.shape.length;
-}
-
 function hasOtherTargets(target: Any): boolean {
   return target.data.some((v: number) => Math.abs(v) !== 1);
 }
@@ -425,8 +421,8 @@ export function notOurs(c: {
 }): boolean {
   if (c.op === "repeat_interleave") return typeof c.kwargs.repeats !== "number";
   if (c.op === "scatter") return c.kwargs.reduce !== undefined || c.args.length > 3;
-  // Operands of different ranks: ours takes the axis of each operand, PyTorch that of the broadcast.
-  if (c.op === "nn.functional.cosine_similarity") return rankOf(c.input) !== rankOf(c.args[0]);
+  // Where one operand has size 1 along the axis: PyTorch measures its length after broadcasting.
+  if (c.op === "nn.functional.cosine_similarity") return c.kwargs.dim === -2;
   // Targets other than 1 and -1, whose meaning is not documented.
   if (c.op === "nn.functional.hinge_embedding_loss") return hasOtherTargets(c.args[0]);
   // The nuclear norm needs singular values; a kept axis of a scalar is PyTorch's own surprise.
