@@ -8,7 +8,8 @@ import type { Reduce } from "../../schedule/kernel.ts";
 import type { ValType } from "./assembler.ts";
 import type { PlainOp } from "./assembler-opcodes.ts";
 import type { Frame, Push, Site } from "./expr.ts";
-import { type ScalarEmitter, scalarType } from "./expr-scalar.ts";
+import type { ScalarEmitter } from "./expr-scalar.ts";
+import { scalarType } from "./expr-scalar-ops.ts";
 import { VectorEmitter } from "./expr-vector.ts";
 
 type Plain = Exclude<ReduceOp, "argmax" | "argmin">;

@@ -8,7 +8,8 @@ import type { Affine, Expr, LoopKernel, Stage, Store } from "../../schedule/kern
 import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
 import { Dependence, Frame, type RenderOptions, type Site } from "./expr.ts";
 import { ScalarEmitter } from "./expr-scalar.ts";
-import { pushHolds, VectorEmitter } from "./expr-vector.ts";
+import { VectorEmitter } from "./expr-vector.ts";
+import { pushHolds } from "./expr-vector-memory.ts";
 import {
   accessesOf,
   affineKey,
