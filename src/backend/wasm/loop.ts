@@ -1,8 +1,8 @@
 // Loop kernels as WebAssembly functions (p, lo, hi): parallel loops, and inside them the stages one
 // after the other. Vectors run two by two: both values first, then both stores back to back, because
 // that is what V8 packs into vectors of twice the width (and a missed packing costs 2 to 5 times).
-// Not here: expressions (expr-vector.ts, expr-scalar.ts), addresses (loop-streams.ts), accumulators
-// (loop-reduce.ts).
+// Not here: expressions (expr-vector.ts, expr-scalar.ts), the loops themselves (loop-nest.ts), addresses
+// (loop-streams.ts), accumulators (loop-reduce.ts).
 
 import type { Affine, Expr, LoopKernel, Stage, Store } from "../../schedule/kernel.ts";
 import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
@@ -21,19 +21,12 @@ import {
   vectorAxis,
   weight,
 } from "./loop-analysis.ts";
+import { LoopNest, one, type Span } from "./loop-nest.ts";
 import { Accumulators, isArg } from "./loop-reduce.ts";
 import { Streams } from "./loop-streams.ts";
 
 /** Masks that get loops of their own, at most: each doubles the code. */
 const maxVersions = 2;
-
-/** How many vectors run side by side, and how many lanes of the last are points. */
-interface Span {
-  readonly vectors: number;
-  readonly valid: Site["valid"];
-}
-
-const one: Span = { vectors: 1, valid: 1 };
 
 /**
  * Renders a loop kernel as a function `(p, lo, hi)` of the module: parameters at p, indices lo to hi of
@@ -60,8 +53,7 @@ class LoopRenderer {
   private readonly depends: Dependence;
   /** The axis that lanes run along; -1: elements. */
   private readonly vector: number;
-  /** The local that holds the index of each open loop's axis. */
-  private readonly indices = new Map<number, number>();
+  private readonly nest: LoopNest;
   /** Values of affine maps that the vectors of a block share. */
   private readonly heldIndices = new Map<string, number>();
   /** For each register the locals of its vectors (one where all lanes are equal). */
@@ -80,6 +72,7 @@ class LoopRenderer {
     this.emitter = emitter;
     this.assumed = emitter instanceof VectorEmitter ? emitter.assumed : new Map();
     this.streams = new Streams(frame);
+    this.nest = new LoopNest(frame, this.streams, kernel.axes, this.vector);
     const parallel = 2 ** kernel.parallel - 1;
     this.depends = new Dependence(parallel, (operand) => kernel.operands[operand]!.write);
     for (const stage of kernel.stages) {
@@ -110,8 +103,8 @@ class LoopRenderer {
     const last = axis === parallel - 1;
     const inner = (span: Span) => (last ? this.point(span) : this.parallelLoop(axis + 1));
     const loop = () => {
-      if (axis === this.vector) this.vectorLoop(axis, used, this.pointWidths(), inner);
-      else this.plainLoop(axis, used, () => inner(one));
+      if (axis === this.vector) this.nest.vectorLoop(axis, used, this.pointWidths(), inner);
+      else this.nest.plainLoop(axis, used, () => inner(one));
     };
     if (!last || axis === 0) {
       loop();
@@ -183,9 +176,9 @@ class LoopRenderer {
     const used = this.streams.of(accessesOf(stage));
     const loop = () => {
       if (axis === this.vector) {
-        this.vectorLoop(axis, used, body.blocks, (inner) => this.body(stage, inner, body));
+        this.nest.vectorLoop(axis, used, body.blocks, (inner) => this.body(stage, inner, body));
       } else {
-        this.plainLoop(axis, used, () => this.stageLoops(stage, depth + 1, span, body));
+        this.nest.plainLoop(axis, used, () => this.stageLoops(stage, depth + 1, span, body));
       }
     };
     if (depth < axes.length - 1 || this.kernel.axes[axis]! < 2) {
@@ -278,23 +271,12 @@ class LoopRenderer {
   }
 
   private pushIndex(at: Affine): void {
-    const { f } = this;
     const held = this.heldIndices.size > 0 ? this.heldIndices.get(affineKey(at)) : undefined;
     if (held !== undefined) {
-      f.get(held);
+      this.f.get(held);
       return;
     }
-    f.i32(at.base);
-    at.coef.forEach((c, axis) => {
-      const index = this.indices.get(axis);
-      if (c === 0 || index === undefined) return;
-      f.get(index);
-      if (c !== 1) {
-        f.i32(c);
-        f.op("i32.mul");
-      }
-      f.op("i32.add");
-    });
+    this.nest.pushIndex(at);
   }
 
   /** Makes the emitter use the locals of vector number `v` for what is fixed. */
@@ -311,7 +293,7 @@ class LoopRenderer {
   ): void {
     const isFixed = (e: Expr) => this.fixed.has(e) || fixed(e);
     const parts = fixedParts(roots, isFixed, this.assumed).filter((e) => !this.fixed.has(e));
-    const laneAxis = this.vectorIsParallel && this.indices.has(this.vector) ? this.vector : -1;
+    const laneAxis = this.vectorIsParallel && this.nest.isOpen(this.vector) ? this.vector : -1;
     const locals = parts.map((): number[] => []);
     for (let v = 0; v < (laneAxis < 0 ? 1 : span.vectors); v++) {
       this.select(v);
@@ -365,157 +347,7 @@ class LoopRenderer {
     this.f.end();
     for (const e of group.exprs) this.assumed.delete(e);
   }
-
-  /** A loop one index at a time. */
-  private plainLoop(axis: number, used: Used, write: () => void): void {
-    const extent = this.kernel.axes[axis]!;
-    if (axis === 0) {
-      this.rangeLoop(axis, used, [], () => write());
-    } else if (extent === 1) {
-      write();
-    } else if (extent > 1) {
-      this.open(axis, used);
-      this.repeat(axis, 1, extent, write);
-      this.close(axis);
-    }
-  }
-
-  /** A loop over the vector axis: as many of the widest blocks as fit, then narrower ones, then single
-   *  vectors, the last with some lanes only. */
-  private vectorLoop(
-    axis: number,
-    used: Used,
-    blocks: readonly number[],
-    write: (span: Span) => void,
-  ): void {
-    const extent = this.kernel.axes[axis]!;
-    if (axis === 0) {
-      this.rangeLoop(axis, used, blocks, write);
-      return;
-    }
-    this.open(axis, used);
-    let done = 0;
-    for (const vectors of [...blocks, 1]) {
-      const count = Math.floor((extent - done) / (4 * vectors));
-      if (count === 0) continue;
-      done += 4 * vectors * count;
-      const inner = () => write({ vectors, valid: 4 });
-      if (count > 1) {
-        this.repeat(axis, 4 * vectors, done, inner);
-      } else {
-        inner();
-        if (done < extent) this.step(axis, 4 * vectors);
-      }
-    }
-    if (done < extent) write({ vectors: 1, valid: extent - done });
-    this.close(axis);
-  }
-
-  /** The loop over parallel axis 0, from lo to hi: in vectors where it is the vector axis. */
-  private rangeLoop(
-    axis: number,
-    used: Used,
-    blocks: readonly number[],
-    write: (span: Span) => void,
-  ): void {
-    const { f } = this;
-    const [lo, hi] = [1, 2];
-    const index = this.open(axis, used, lo);
-    for (const vectors of blocks)
-      this.whileFits(axis, index, vectors, () => write({ vectors, valid: 4 }));
-    const out = f.block();
-    const again = f.loop();
-    f.get(index);
-    f.get(hi);
-    f.op("i32.ge_s");
-    f.brIf(out);
-    if (axis === this.vector) {
-      const left = this.frame.take("i32");
-      f.get(hi);
-      f.get(index);
-      f.op("i32.sub");
-      f.set(left);
-      write({ vectors: 1, valid: { local: left } });
-      this.frame.release(left);
-    } else {
-      write(one);
-    }
-    this.endOfBody(axis, axis === this.vector ? 4 : 1);
-    f.br(again);
-    f.end();
-    f.end();
-    this.close(axis);
-  }
-
-  /** A loop while a block of vectors lies before hi. */
-  private whileFits(axis: number, index: number, vectors: number, write: () => void): void {
-    const { f } = this;
-    const fits = () => {
-      f.get(index);
-      f.i32(4 * vectors);
-      f.op("i32.add");
-      f.get(2);
-      f.op("i32.le_s");
-    };
-    fits();
-    f.if();
-    const again = f.loop();
-    write();
-    this.endOfBody(axis, 4 * vectors);
-    fits();
-    f.brIf(again);
-    f.end();
-    f.end();
-  }
-
-  /** Begins the indices and pointers of an axis. */
-  private open(axis: number, used: Used, start?: number): number {
-    const { f } = this;
-    const index = this.frame.take("i32");
-    if (start === undefined) f.i32(0);
-    else f.get(start);
-    f.set(index);
-    this.streams.enter(axis, used, start === undefined ? undefined : () => f.get(start));
-    this.indices.set(axis, index);
-    return index;
-  }
-
-  private close(axis: number): void {
-    this.streams.leave();
-    this.frame.release(this.indices.get(axis)!);
-    this.indices.delete(axis);
-  }
-
-  /** Repeats a body until the index reaches `limit`; at least once. */
-  private repeat(axis: number, step: number, limit: number, write: () => void): void {
-    const { f } = this;
-    const again = f.loop();
-    write();
-    this.endOfBody(axis, step);
-    f.get(this.indices.get(axis)!);
-    f.i32(limit);
-    f.op("i32.lt_s");
-    f.brIf(again);
-    f.end();
-  }
-
-  private endOfBody(axis: number, step: number): void {
-    this.frame.forgetTemps();
-    this.step(axis, step);
-  }
-
-  private step(axis: number, step: number): void {
-    const { f } = this;
-    const index = this.indices.get(axis)!;
-    this.streams.advance(step);
-    f.get(index);
-    f.i32(step);
-    f.op("i32.add");
-    f.set(index);
-  }
 }
-
-type Used = ReturnType<Streams["of"]>;
 
 /** What the body of a stage's loops needs. */
 interface StageBody {
