@@ -4,7 +4,8 @@ import type { Tensor } from "../../src/tensor/tensor.ts";
 
 export const devices: DeviceName[] = ["reference", "wasm"];
 
-/** The elements, rounded to 6 significant digits and without negative zeros, so that they can be written by hand. */
+/** The elements, rounded to 6 significant digits and without negative zeros, so that they can be
+ *  written by hand. */
 export async function values(x: Tensor): Promise<number[]> {
   const data = await x.data();
   return Array.from(data, (v) => (Number.isFinite(v) ? Number(v.toPrecision(6)) + 0 : v));
