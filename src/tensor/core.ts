@@ -9,7 +9,7 @@ import type { TypedArray } from "../ir/dtype.ts";
 import { Node } from "../ir/node.ts";
 import { DtypeError, ShapeError, StateError } from "../util/errors.ts";
 import { engineOf } from "./device.ts";
-import { type Change, evaluate, failureOf, settled } from "./run.ts";
+import { arrivalOf, type Change, evaluate, settled } from "./run.ts";
 import { Tensor } from "./tensor.ts";
 import { activeTrace, checkEscape, untraced } from "./trace.ts";
 
@@ -167,15 +167,9 @@ function checkOutside(tensor: Tensor): void {
 export function readTensor(tensor: Tensor): TypedArray | Promise<TypedArray> {
   realize([tensor]);
   const buffer = tensor.current.buffer as Buffer;
-  const translate = (error: unknown): never => {
-    throw failureOf(buffer) ?? error;
-  };
-  try {
-    const elements = engineOf(buffer).read(buffer);
-    return elements instanceof Promise ? elements.catch(translate) : elements;
-  } catch (error) {
-    return translate(error);
-  }
+  const device = engineOf(buffer);
+  const arrival = arrivalOf(buffer);
+  return arrival ? arrival.then(() => device.read(buffer)) : device.read(buffer);
 }
 
 /** Gives tensors new values, all computed in one program that also computes `readers`, so that what was

@@ -24,15 +24,17 @@ export interface Change {
 
 /** Why the results of a failed run are missing. */
 const failures = new WeakMap<Buffer, { readonly error: unknown }>();
+/** When the data of a buffer will be there, and known to count. */
+const arrivals = new WeakMap<Buffer, Promise<void>>();
 /** From the node of a value that a failed run should have made to the one that it should have replaced. */
 const replaced = new WeakMap<Node, Node>();
 
 /** Stands for every assigned buffer when results are made: what is assigned is state from then on. */
 const state = new Buffer("float32", 0, null, true);
 
-/** The error of the run that should have filled this buffer, if it failed. */
-export function failureOf(buffer: Buffer): unknown {
-  return failures.get(buffer)?.error;
+/** Settles with the run that fills a buffer; undefined where that was done at once. */
+export function arrivalOf(buffer: Buffer): Promise<void> | undefined {
+  return arrivals.get(buffer);
 }
 
 /** For each output of a program, whether it is an assignment. */
@@ -96,6 +98,7 @@ export function settled(
     throw root;
   });
   guarded.catch(() => {});
+  for (const buffer of run.buffers) arrivals.set(buffer, guarded);
   return guarded;
 }
 
