@@ -71,7 +71,10 @@ export interface NAdamOptions extends AdaptiveOptions {
   momentumDecay?: number | undefined;
 }
 
-/** Adam with Nesterov's momentum. */
+/**
+ * Adam with Nesterov's momentum, as PyTorch 1.13 computes it: there the average's correction has this
+ * step's momentum in its product twice, in the paper once. It differs in the first steps only.
+ */
 export class NAdam extends Optimizer<NAdamOptions> {
   constructor(params: Parameters<NAdamOptions>, options: NAdamOptions = {}) {
     const { momentumDecay = 4e-3 } = options;
@@ -103,9 +106,10 @@ export class NAdam extends Optimizer<NAdamOptions> {
     const state = averages(now, grad);
     const scale = correction(step!, logBeta2!).rsqrt();
     const denominator = state.expAvgSq.sqrt().mul(scale).add(eps!);
-    const next = momentumAt(step!.add(1), now.hyper);
-    const ofGrad = lr!.mul(momentumAt(step!, now.hyper).rsub(1)).div(product!.rsub(1)); // 0-d
-    const ofAverage = lr!.mul(next).div(product!.mul(next).rsub(1)); // 0-d
+    const [mu, next] = [momentumAt(step!, now.hyper), momentumAt(step!.add(1), now.hyper)];
+    const ofGrad = lr!.mul(mu.rsub(1)).div(product!.rsub(1)); // 0-d
+    const ahead = product!.mul(mu).mul(next);
+    const ofAverage = lr!.mul(next).div(ahead.rsub(1)); // 0-d
     const move = grad.mul(ofGrad).add(state.expAvg.mul(ofAverage)).div(denominator);
     return { value: now.value.sub(move), state };
   }
