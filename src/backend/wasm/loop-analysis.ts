@@ -99,14 +99,11 @@ export function fixedParts(
     const e = stack.pop()!;
     if (seen.has(e)) continue;
     seen.add(e);
-    if (assumed.get(e) === false) continue;
     const open = e.k !== "masked" || assumed.get(e) === true;
-    if (fixed(e) && open) {
-      if (isWork(e)) found.add(e);
-    } else if (fixed(e)) {
+    if (!fixed(e)) {
+      if (open) stack.push(...sources(e));
+    } else if (isWork(e)) {
       found.add(e);
-    } else if (open) {
-      stack.push(...sources(e));
     }
   }
   return [...found];

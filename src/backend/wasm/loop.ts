@@ -30,8 +30,8 @@ const maxVersions = 2;
 
 /**
  * Renders a loop kernel as a function `(p, lo, hi)` of the module: parameters at p, indices lo to hi of
- * axis 0, whose extent the code does not know. Which instructions compute an element depends on lo only
- * through its remainder by 32 (and on hi, by way of the last vectors), never on the thread.
+ * axis 0, whose extent the code does not know. 256 bytes before p are scratch, written and never read.
+ * Any division of axis 0 at multiples of the grain gives the same bits.
  */
 export function renderLoop(
   kernel: LoopKernel,
