@@ -109,7 +109,9 @@ export function backward(loss: Tensor, gradient?: Tensor): void {
   const found = root.tracked ? reverse([root], [seed], leafOf) : new Map<Tensor, Node>();
   if (found.size === 0) {
     throw new StateError("backward", "the tensor depends on no tensor with requiresGrad", {
-      hint: "set x.requiresGrad = true before computing; results of noGrad, detach, optimizer.step and compiled functions carry no gradient",
+      hint:
+        "set x.requiresGrad = true before computing; results of noGrad, detach, optimizer.step and " +
+        "compiled functions carry no gradient",
     });
   }
   for (const [leaf, g] of found) accumulate(leaf, detachNode(g));
@@ -146,7 +148,8 @@ export function gradOf(tensor: Tensor): Tensor | null {
 export function setGrad(tensor: Tensor, grad: Tensor | null): void {
   const trace = activeTrace();
   const before = tensor.grad;
-  if (trace !== null && before !== grad) {
+  if (trace !== null) {
+    if (!trace.gradReads.has(tensor)) trace.gradReads.set(tensor, undefined);
     trace.gradWrites.add(tensor);
     trace.undo.push(() => {
       tensor.grad = before;

@@ -38,7 +38,8 @@ function scalarsDiffer(first: Recording, second: Recording): Finding {
 }
 
 const decide =
-  "let nothing but arguments and tensors decide what the function does; a number or flag that changes must be an argument";
+  "let nothing but arguments and tensors decide what the function does; " +
+  "a number or flag that changes must be an argument";
 
 function structureDiffers(first: Recording, second: Recording): Finding {
   if (first.graph.key === second.graph.key) return null;

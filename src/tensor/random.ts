@@ -1,5 +1,6 @@
 // The random generator of tensors: a seed and a base that grows with every draw. Inside a trace the
-// program takes both as inputs, and each draw is a stream of its own. Not here: distributions (create.ts).
+// program takes the seed and the base of each draw as inputs, so that every call draws the numbers that
+// it would draw without compile. Not here: distributions (create.ts).
 
 import { random, scalar } from "../ir/build.ts";
 import type { Node, Shape } from "../ir/node.ts";

@@ -24,6 +24,13 @@ export interface ArgumentGuard {
   readonly same: number;
 }
 
+/** A gradient on which a trace depends: on this very tensor, or on whether there is one at all. */
+export interface GradGuard {
+  readonly owner: Owner;
+  readonly grad: Tensor | null;
+  readonly exact: boolean;
+}
+
 export interface Recording {
   readonly graph: Graph;
   readonly trace: Trace;
@@ -35,7 +42,7 @@ export interface Recording {
   /** Tensors from outside that are assigned or have gradients: as an argument too they must be pinned. */
   readonly changing: ReadonlySet<Tensor>;
   /** Gradients that were there, or not, when the function looked. */
-  readonly gradGuards: readonly { readonly owner: Owner; readonly grad: Tensor | null }[];
+  readonly gradGuards: readonly GradGuard[];
   /** Where each input of the graph comes from. A Buffer is data that the trace itself made. */
   readonly sources: readonly (Owner | Buffer)[];
   /** The first outputs of the graph are the new values of these. */
@@ -221,27 +228,22 @@ function finalGrads(
   return changed;
 }
 
-/** The gradients on which the trace depends: those that it looked at before it set them itself, and those
- *  that it took part of as tensors. */
+/** The gradients that the trace looked at before it set them itself, or took part of as tensors. */
 function gradGuards(
   trace: Trace,
   standIns: ReadonlyMap<Tensor, StandIn>,
   ownerOf: (t: Tensor) => Owner | null,
-): Recording["gradGuards"] {
-  const guards: { owner: Owner; grad: Tensor | null }[] = [];
-  const consider = (tensor: Tensor, matters: boolean) => {
+): GradGuard[] {
+  const met = new Set([...trace.gradReads.keys(), ...trace.entered.keys()]);
+  for (const { own } of standIns.values()) met.add(own);
+  const guards: GradGuard[] = [];
+  for (const tensor of met) {
     const owner = ownerOf(tensor);
-    if (owner !== null && matters) guards.push({ owner, grad: tensor.grad });
-  };
-  for (const tensor of trace.entered.keys()) {
     const { grad } = tensor;
-    const used = grad !== null && trace.entered.has(grad);
-    consider(tensor, used || trace.gradReads.get(tensor) === grad);
-  }
-  for (const { own, node } of standIns.values()) {
-    if (node === null) continue;
-    const used = own.grad !== null && trace.entered.has(own.grad);
-    consider(own, used || trace.gradReads.get(own) === own.grad);
+    const exact = grad !== null && trace.entered.has(grad);
+    if (owner !== null && (exact || trace.gradReads.get(tensor) === grad)) {
+      guards.push({ owner, grad, exact });
+    }
   }
   return guards;
 }

@@ -75,8 +75,9 @@ export function fits(replay: Replay, tensors: readonly Tensor[]): boolean {
     if (tensor.requiresGrad !== requiresGrad) return false;
   }
   for (let i = 0; i < gradGuards.length; i++) {
-    const { owner, grad } = gradGuards[i]!;
-    if (resolve(owner, tensors).grad !== grad) return false;
+    const { owner, grad, exact } = gradGuards[i]!;
+    const now = resolve(owner, tensors).grad;
+    if (now !== grad && (exact || (now === null) !== (grad === null))) return false;
   }
   return true;
 }

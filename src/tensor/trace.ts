@@ -13,8 +13,9 @@ export class Trace {
   readonly entered = new Map<Tensor, Node>();
   /** New values of tensors from outside, in the order of their first assignment. */
   readonly assigned = new Map<Tensor, Node>();
-  /** What `grad` of a tensor was when the trace first looked at it (see gradOf in autograd.ts). */
-  readonly gradReads = new Map<Tensor, Tensor | null>();
+  /** What `grad` of a tensor was when the trace first looked at it (see gradOf in autograd.ts); undefined
+   *  if the trace had set it before. */
+  readonly gradReads = new Map<Tensor, Tensor | null | undefined>();
   /** Tensors whose `grad` the trace set. */
   readonly gradWrites = new Set<Tensor>();
   /** Undoes what the trace did to plain fields (a parameter's `grad`). */

@@ -1,6 +1,6 @@
 // Gradients of tensors: PyTorch's idiom and the pure functions, on every device.
 import { beforeEach, describe, expect, it } from "vitest";
-import { backward, detach, gradients, setGrad } from "../../src/tensor/autograd.ts";
+import { backward, detach, gradients, gradOf, setGrad } from "../../src/tensor/autograd.ts";
 import { compile } from "../../src/tensor/compile.ts";
 import { noGrad } from "../../src/tensor/core.ts";
 import { device } from "../../src/tensor/device.ts";
@@ -119,6 +119,24 @@ onEveryDevice((use) => {
       w.grad = null;
       fill(vector(1, 1));
       expect(await list(w.grad!)).toEqual([2, 4]);
+    });
+
+    it("PyTorch's idiom is traced once or twice, not at every call", async () => {
+      const w = leaf(1, 2);
+      let traces = 0;
+      const step = compile((x: Tensor) => {
+        traces++;
+        if (gradOf(w) !== null) setGrad(w, null);
+        const loss = w.mul(x).sum();
+        loss.backward();
+        noGrad(() => w.assign(w.sub(gradOf(w)!)));
+        return loss;
+      });
+      const losses: number[] = [];
+      for (let i = 0; i < 8; i++) losses.push((await step(vector(1, 1)).item()) as number);
+      expect(losses).toEqual([3, 1, -1, -3, -5, -7, -9, -11]);
+      expect(await list(w.grad!)).toEqual([1, 1]);
+      expect(traces).toBeLessThanOrEqual(4); // with and without a gradient, check mode's of each
     });
 
     it("fills grad of arguments of a compiled function", async () => {
