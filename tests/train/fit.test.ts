@@ -1,4 +1,5 @@
 // fit, evaluate and predict on small problems, on every device.
+// biome-ignore-all lint/suspicious/noFocusedTests: fit is what is tested.
 import { beforeAll, describe, expect, it } from "vitest";
 import { DataLoader } from "../../src/data/index.ts";
 import * as nn from "../../src/nn/index.ts";
@@ -177,7 +178,9 @@ describe("fit", () => {
     const { model, optimizer, train } = classifier(1);
     const rates: number[] = [];
     const watch: Callback = { name: "watch", onStep: () => void rates.push(optimizer.lr) };
-    const scheduler = lrScheduler(new optim.StepLR(optimizer, { stepSize: 1, gamma: 0.5 }), { per: "step" });
+    const scheduler = lrScheduler(new optim.StepLR(optimizer, { stepSize: 1, gamma: 0.5 }), {
+      per: "step",
+    });
     await fit(model, {
       ...{ train, optimizer, scheduler, loss: nn.crossEntropy, epochs: 1, callbacks: [watch] },
     });
