@@ -342,3 +342,36 @@ export class InstanceNorm3d extends InstanceNorm {
     super(5, channels, options);
   }
 }
+
+export interface LocalResponseOptions {
+  alpha?: number | undefined;
+  beta?: number | undefined;
+  k?: number | undefined;
+}
+
+/** Divides by a power of the mean square of neighbouring channels (Krizhevsky et al. 2012). */
+export class LocalResponseNorm extends Module {
+  readonly size: number;
+  readonly options: LocalResponseOptions;
+
+  constructor(size: number, options: LocalResponseOptions = {}) {
+    super();
+    this.size = checkCount("LocalResponseNorm", "size", size);
+    this.options = options;
+  }
+
+  /** (B, C, …) → the same. */
+  forward(x: Tensor): Tensor {
+    return inScope(this, () => {
+      const { alpha = 1e-4, beta = 0.75, k = 1 } = this.options;
+      const before = Math.floor(this.size / 2);
+      const sizes = [...Array(2 * (x.shape.length - 2)).fill(0), before, this.size - 1 - before];
+      const around = x.square().pad(sizes).unfold(1, this.size, 1); // (B, C, …, size)
+      return x.div(around.mean(-1).mul(alpha).add(k).pow(beta));
+    });
+  }
+
+  override describe(): string {
+    return `over ${this.size}`;
+  }
+}

@@ -59,6 +59,8 @@ export function toTensor(golden: GoldenTensor): Tensor {
 export interface Tolerance {
   rtol?: number;
   atol?: number;
+  /** Where a NaN is wanted, any number will do. */
+  nanIsAny?: boolean;
 }
 
 /** The first difference, or null. */
@@ -66,12 +68,13 @@ export function difference(
   what: string,
   got: ArrayLike<number>,
   want: readonly (number | string | boolean)[],
-  { rtol = 1e-4, atol = 1e-5 }: Tolerance = {},
+  { rtol = 1e-4, atol = 1e-5, nanIsAny = false }: Tolerance = {},
 ): string | null {
   if (got.length !== want.length) return `${what}: ${got.length} elements, not ${want.length}`;
   for (let i = 0; i < want.length; i++) {
     const w = Number(want[i]);
     const g = got[i]!;
+    if (nanIsAny && Number.isNaN(w)) continue;
     if (Object.is(g, w) || g === w || Math.abs(g - w) <= atol + rtol * Math.abs(w)) continue;
     return `${what}[${i}]: ${g}, not ${w}`;
   }

@@ -1,0 +1,145 @@
+// Golden cases of modules: builds ours from the case's constructor, loads its state, compares the output,
+// the state after it, and the gradients of inputs and parameters.
+import { nn, Tensor } from "../../src/index.ts";
+import {
+  decode,
+  type GoldenTensor,
+  isGolden,
+  judge,
+  readCases,
+  type Score,
+  tensorDifference,
+  toTensor,
+} from "./cases.ts";
+import { type Callee, lossOptions, table } from "./nn-table.ts";
+import { camel } from "./optimizer.ts";
+
+interface Case {
+  module: string;
+  desc: string;
+  ctor: { list: unknown[] };
+  kwargs: Record<string, unknown>;
+  train: boolean;
+  state: Record<string, GoldenTensor>;
+  state_after?: Record<string, GoldenTensor>;
+  inputs: { list: unknown[] };
+  output: unknown;
+  cotangents: { list: GoldenTensor[] };
+  grad_inputs: { list: (GoldenTensor | null)[] };
+  grad_params: Record<string, GoldenTensor>;
+}
+
+/** The module's own name: "NLLLoss" of "NLLLoss_no_batch_dim_sum". */
+function entryOf(name: string) {
+  if (name.endsWith("_no_reduce") || name.includes("_no_reduce_")) return undefined; // targets unknown
+  return table[name] ?? table[name.replace(/_(no_batch_dim|[23]d_(prob|indices)_target).*/, "")];
+}
+
+function build(c: Case): Callee | null {
+  const maker = entryOf(c.module);
+  if (!maker) return null;
+  const args = c.ctor.list.map(decode);
+  // MaxPool…_return_indices and the like: a constructor that is not told, of a module that has one.
+  if (args[0] === "custom" && args[1] !== c.module) return null;
+  const kwargs = Object.fromEntries(
+    Object.entries(c.kwargs).map(([name, value]) => [
+      name === "dim" ? name : camel(name),
+      decode(value),
+    ]),
+  );
+  const isLoss = c.module.includes("Loss");
+  const extra = isLoss ? { ...lossOptions(c.module, c.desc), ...weightOf(c) } : {};
+  const { shape } = c.state.weight ?? { shape: [] };
+  return maker({ args, kwargs: { ...kwargs, ...extra }, weight: shape });
+}
+
+/** A loss's weight is a buffer in PyTorch, so the case has it as state. */
+function weightOf(c: Case): Record<string, Tensor> {
+  const weight: Record<string, Tensor> = {};
+  if (c.state.weight) weight.weight = toTensor(c.state.weight);
+  if (c.state.pos_weight) weight.posWeight = toTensor(c.state.pos_weight);
+  return weight;
+}
+
+function flat(value: unknown): unknown[] {
+  return Array.isArray(value) ? value.flatMap(flat) : [value];
+}
+
+async function run(c: Case): Promise<string | null | "missing"> {
+  const callee = build(c);
+  if (!callee) return "missing";
+  if (callee instanceof nn.Module) {
+    if (!c.module.includes("Loss")) {
+      callee.loadStateDict(
+        Object.fromEntries(Object.entries(c.state).map(([name, t]) => [name, toTensor(t)])),
+      );
+    }
+    callee.train(c.train);
+  }
+  const inputs = c.inputs.list.map(decode) as Tensor[];
+  if (c.module === "SoftMarginLoss" && inputs.length === 1) {
+    const row = [1, -1, 1];
+    inputs.push(
+      Tensor.from(
+        Float32Array.from({ length: 12 }, (_, i) => row[i % 3]!),
+        [4, 3],
+      ),
+    );
+  }
+  // Gradients are recorded of the first so many float inputs.
+  const leaves = inputs.filter((x) => x.dtype === "float32").slice(0, c.grad_inputs.list.length);
+  for (const x of leaves) x.requiresGrad = true;
+  const outputs = flat(callee.forward(...inputs)) as Tensor[];
+  const where = c.desc || c.module;
+  const wanted = flat(decodeShapes(c.output)) as GoldenTensor[];
+  for (const [i, want] of wanted.entries()) {
+    const wrong = await tensorDifference(`${where}: output ${i}`, outputs[i]!, want);
+    if (wrong) return wrong;
+  }
+  outputs[0]!.backward(toTensor(c.cotangents.list[0]!));
+  return (await gradientsDiffer(c, callee, leaves)) ?? stateDiffers(c, callee);
+}
+
+/** Lists within lists, their tensors left as they are in the case. */
+function decodeShapes(value: unknown): unknown {
+  if (isGolden(value) || typeof value !== "object" || value === null) return value;
+  return (value as { list: unknown[] }).list.map(decodeShapes);
+}
+
+async function gradientsDiffer(c: Case, callee: Callee, leaves: Tensor[]): Promise<string | null> {
+  for (const [i, want] of c.grad_inputs.list.entries()) {
+    if (want === null) continue; // the input has no gradient in PyTorch
+    const grad = leaves[i]?.grad ?? Tensor.from(new Float32Array(want.data.length), want.shape);
+    // PyTorch's full Poisson loss gives its target 0 · log of a negative number, NaN, where Stirling's
+    // formula does not count; ours gives what the formula that counts has.
+    const options = { nanIsAny: c.module.startsWith("PoissonNLLLoss") && i === 1 };
+    const what = `${c.desc || c.module}: input gradient ${i}`;
+    const wrong = await tensorDifference(what, grad, want, options);
+    if (wrong) return wrong;
+  }
+  const parameters =
+    callee instanceof nn.Module ? Object.fromEntries(callee.namedParameters()) : {};
+  for (const [name, want] of Object.entries(c.grad_params)) {
+    const grad = parameters[name]?.grad;
+    if (!grad) return `${c.desc}: no gradient of ${name}`;
+    const wrong = await tensorDifference(`${c.desc || c.module}: gradient of ${name}`, grad, want);
+    if (wrong) return wrong;
+  }
+  return null;
+}
+
+async function stateDiffers(c: Case, callee: Callee): Promise<string | null> {
+  if (!c.state_after) return null;
+  const state = (callee as unknown as nn.Module).stateDict();
+  for (const [name, want] of Object.entries(c.state_after)) {
+    const wrong = await tensorDifference(`${c.desc}: ${name} afterwards`, state[name]!, want);
+    if (wrong) return wrong;
+  }
+  return null;
+}
+
+export async function nnScore(): Promise<Score> {
+  const score: Score = new Map();
+  for (const c of readCases<Case>("nn-module-cases")) await judge(score, c.module, () => run(c));
+  return score;
+}
