@@ -71,14 +71,14 @@ function twin(node: Node): Node {
 export function wrap(node: Node): Tensor {
   const trace = activeTrace();
   const tensor = new Tensor(node, trace);
-  if (trace === null && node.depth >= pendingLimit) limitPending(tensor);
+  if (trace === null) limitPending(tensor);
   return tensor;
 }
 
-/** Realises the end of an endless chain. */
+/** Realises a tensor if it is the end of an endless chain. */
 export function limitPending(tensor: Tensor): void {
   const { depth, tracked, op } = tensor.current;
-  if (op === "buffer" || (tracked && depth < trackedLimit)) return;
+  if (depth < (tracked ? trackedLimit : pendingLimit) || op === "buffer") return;
   compute([tensor], "cut");
 }
 
