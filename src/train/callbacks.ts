@@ -55,18 +55,22 @@ class Best {
 
   /** Whether this epoch is the best so far. */
   update(record: EpochRecord): boolean {
-    const value = record[this.field];
-    if (typeof value !== "number") {
-      const numbers = Object.keys(record).filter((key) => typeof record[key] === "number");
-      throw new ArgumentError(this.op, `the history has no number "${this.field}"`, {
-        hint: `monitor one of ${numbers.join(", ")}`,
-      });
-    }
+    const value = numberOf(this.op, record, this.field);
     if (!((value - this.value) * this.sign > this.minDelta)) return false;
     this.value = value;
     this.epoch = record.epoch;
     return true;
   }
+}
+
+/** A field of the history that must be a number. */
+function numberOf(op: string, record: EpochRecord, field: string): number {
+  const value = record[field];
+  if (typeof value === "number") return value;
+  const numbers = Object.keys(record).filter((key) => typeof record[key] === "number");
+  throw new ArgumentError(op, `the history has no number "${field}"`, {
+    hint: `monitor one of ${numbers.join(", ")}`,
+  });
 }
 
 export interface EarlyStoppingOptions extends MonitorOptions {
@@ -181,7 +185,7 @@ export function lrScheduler(scheduler: Scheduler, options: LrSchedulerOptions = 
       : {
           onEpoch: (_, record) => {
             if (monitor === undefined) scheduler.step();
-            else scheduler.step(record[monitor] as number);
+            else scheduler.step(numberOf("lrScheduler", record, monitor));
           },
         };
   return {
