@@ -92,7 +92,7 @@ export function short(value: number): string {
 
 /** `8 s`, `2 min 05 s`, `1 h 02 min`. */
 export function duration(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
   const two = (n: number) => String(n).padStart(2, "0");
