@@ -166,16 +166,17 @@ export function multiMarginLoss(
   options: MultiMarginOptions = {},
 ): Tensor {
   const { p = 1, margin = 1, weight } = options;
-  const labels = input.shape.length === 1 ? target.reshape([]) : target;
-  const axis = input.shape.length === 1 ? 0 : 1;
-  checkLabels("multiMarginLoss", input, labels, axis, -1);
-  const { value } = pickClass(input, labels, axis, {});
-  const classes = input.shape[axis]!;
-  const here = alongClasses(arange(classes), input, axis).eq(labels.int().unsqueeze(axis));
-  const violation = input.sub(value.unsqueeze(axis)).add(margin).relu(); // (B, C)
+  const x = input.shape.length === 0 ? input.reshape(1) : input;
+  const labels = x.shape.length === 1 ? target.reshape([]) : target;
+  const axis = classAxis("multiMarginLoss", x);
+  checkLabels("multiMarginLoss", x, labels, axis, -1);
+  const { value } = pickClass(x, labels, axis, {});
+  const classes = x.shape[axis]!;
+  const here = alongClasses(arange(classes), x, axis).eq(labels.int().unsqueeze(axis));
+  const violation = x.sub(value.unsqueeze(axis)).add(margin).relu(); // (B, C)
   let costs = p === 2 ? violation.square() : violation;
   if (weight) {
-    const own = where(here, alongClasses(weight, input, axis), 0).sum(axis, { keepdim: true });
+    const own = where(here, alongClasses(weight, x, axis), 0).sum(axis, { keepdim: true });
     costs = costs.mul(own);
   }
   const losses = where(here, 0, costs)
