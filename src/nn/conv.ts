@@ -1,4 +1,4 @@
-// Convolution layers in one and two dimensions, and their transposes.
+// Convolution layers in one, two and three dimensions, and their transposes.
 // Not here: the computation (tensor/ops/conv.ts), or pooling (pool.ts).
 
 import { show } from "../ir/build.ts";
@@ -8,6 +8,7 @@ import {
   type ConvTransposeOptions,
   conv,
   convTranspose,
+  type Dims,
 } from "../tensor/ops/conv.ts";
 import { pad } from "../tensor/ops/join.ts";
 import type { Axes } from "../tensor/shape-types.ts";
@@ -54,9 +55,9 @@ class Conv extends Module {
   readonly options: ConvLayerOptions;
   weight: Tensor; // (O, C/groups, …K)
   bias: Tensor | null; // (O)
-  #dims: 1 | 2;
+  #dims: Dims;
 
-  constructor(dims: 1 | 2, channels: [number, number], size: Axes, options: ConvLayerOptions) {
+  constructor(dims: Dims, channels: [number, number], size: Axes, options: ConvLayerOptions) {
     super();
     const op = this.constructor.name;
     const { groups = 1 } = options;
@@ -137,6 +138,13 @@ export class Conv2d extends Conv {
   }
 }
 
+/** Cross-correlation over volumes, as torch.nn.Conv3d. x (B, C, D, H, W) → (B, O, D', H', W'). */
+export class Conv3d extends Conv {
+  constructor(inChannels: number, outChannels: number, size: Axes, options: ConvLayerOptions = {}) {
+    super(3, [inChannels, outChannels], size, options);
+  }
+}
+
 // --- transposed ---------------------------------------------------------------------------------------
 
 export interface ConvTransposeLayerOptions extends ConvTransposeOptions {
@@ -150,10 +158,10 @@ class ConvTranspose extends Module {
   readonly options: ConvTransposeLayerOptions;
   weight: Tensor; // (C, O/groups, …K)
   bias: Tensor | null; // (O)
-  #dims: 1 | 2;
+  #dims: Dims;
 
   constructor(
-    dims: 1 | 2,
+    dims: Dims,
     channels: [number, number],
     size: Axes,
     options: ConvTransposeLayerOptions,
@@ -202,5 +210,17 @@ export class ConvTranspose2d extends ConvTranspose {
     options: ConvTransposeLayerOptions = {},
   ) {
     super(2, [inChannels, outChannels], size, options);
+  }
+}
+
+/** The transpose of Conv3d, as torch.nn.ConvTranspose3d. */
+export class ConvTranspose3d extends ConvTranspose {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    size: Axes,
+    options: ConvTransposeLayerOptions = {},
+  ) {
+    super(3, [inChannels, outChannels], size, options);
   }
 }

@@ -5,9 +5,11 @@ export * from "./containers.ts";
 export {
   Conv1d,
   Conv2d,
+  Conv3d,
   type ConvLayerOptions,
   ConvTranspose1d,
   ConvTranspose2d,
+  ConvTranspose3d,
   type ConvTransposeLayerOptions,
   type PaddingMode,
 } from "./conv.ts";

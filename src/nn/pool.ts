@@ -1,5 +1,6 @@
-// Pooling layers over one or two axes. Not here: the computation (tensor/ops/pool.ts).
+// Pooling layers over one, two or three axes. Not here: the computation (tensor/ops/pool.ts).
 
+import type { Dims } from "../tensor/ops/conv.ts";
 import {
   type AdaptiveSize,
   type AvgPoolOptions,
@@ -12,8 +13,6 @@ import {
 import type { Axes } from "../tensor/shape-types.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { inScope, Module } from "./module.ts";
-
-type Dims = 1 | 2;
 
 abstract class Pool<
   O extends { stride?: Axes | undefined; padding?: Axes | undefined },
@@ -62,6 +61,13 @@ export class MaxPool2d extends MaxPool {
   }
 }
 
+/** The largest element of each window, as torch.nn.MaxPool3d. x (B, C, D, H, W). */
+export class MaxPool3d extends MaxPool {
+  constructor(kernelSize: Axes, options: MaxPoolOptions = {}) {
+    super(3, kernelSize, options);
+  }
+}
+
 class AvgPool extends Pool<AvgPoolOptions> {
   #dims: Dims;
 
@@ -86,6 +92,13 @@ export class AvgPool1d extends AvgPool {
 export class AvgPool2d extends AvgPool {
   constructor(kernelSize: Axes, options: AvgPoolOptions = {}) {
     super(2, kernelSize, options);
+  }
+}
+
+/** The mean of each window, as torch.nn.AvgPool3d. */
+export class AvgPool3d extends AvgPool {
+  constructor(kernelSize: Axes, options: AvgPoolOptions = {}) {
+    super(3, kernelSize, options);
   }
 }
 
@@ -127,6 +140,18 @@ export class AdaptiveMaxPool1d extends AdaptivePool {
 export class AdaptiveMaxPool2d extends AdaptivePool {
   forward(x: Tensor): Tensor {
     return inScope(this, () => adaptiveMaxPool(2, x, this.size));
+  }
+}
+
+export class AdaptiveAvgPool3d extends AdaptivePool {
+  forward(x: Tensor): Tensor {
+    return inScope(this, () => adaptiveAvgPool(3, x, this.size));
+  }
+}
+
+export class AdaptiveMaxPool3d extends AdaptivePool {
+  forward(x: Tensor): Tensor {
+    return inScope(this, () => adaptiveMaxPool(3, x, this.size));
   }
 }
 
