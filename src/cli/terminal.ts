@@ -1,0 +1,34 @@
+// What the output can show: colours and block characters in a terminal, plain ASCII in a pipe or file.
+// Not here: what is shown (show.ts), or progress bars (progress.ts).
+
+import { env } from "../util/env.ts";
+import type { TextStyle } from "../vis/index.ts";
+
+/** Where a command writes, and what its reader can see. */
+export interface Terminal {
+  readonly style: TextStyle;
+  /** Cells in a line. */
+  readonly columns: number;
+  /** Writes text and ends the line. */
+  print(text?: string): void;
+}
+
+/** Standard output. NO_COLOR and FORCE_COLOR are heeded. */
+export function standardOutput(): Terminal {
+  const { stdout } = process;
+  const terminal = stdout.isTTY === true && env("TERM") !== "dumb";
+  const forced = env("FORCE_COLOR");
+  const colored = forced === undefined ? terminal && !env("NO_COLOR") : forced !== "0";
+  return {
+    style: { color: colored, unicode: terminal && speaksUnicode() },
+    columns: stdout.columns ?? 80,
+    print: (text = "") => void stdout.write(`${text}\n`),
+  };
+}
+
+/** What the locale says; macOS and Windows terminals can without one. */
+function speaksUnicode(): boolean {
+  const locale = env("LC_ALL") || env("LC_CTYPE") || env("LANG");
+  if (locale) return /utf-?8/i.test(locale);
+  return process.platform === "darwin" || process.platform === "win32";
+}

@@ -1,0 +1,18 @@
+// anneal/vis: what a run looked like: drawings in text, and a report as one HTML file. Names only.
+
+export { type DigitStyle, drawDigit, type Picture } from "./digit.ts";
+export { confusions, drawMatrix, type Matrix } from "./matrix.ts";
+export { pngDataUrl } from "./picture.ts";
+export { type Mistake, type ReportRun, report } from "./report.ts";
+export { averaged, type SparklineOptions, smoothed, sparkline } from "./series.ts";
+export { beside, padTo, type TextStyle, widthOf } from "./style.ts";
+export {
+  type Bar,
+  bars,
+  type Column,
+  facts,
+  percent,
+  type TableWriter,
+  table,
+  tableWriter,
+} from "./table.ts";

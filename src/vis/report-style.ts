@@ -1,0 +1,75 @@
+// How a report looks: one column of sections, light or dark as the reader's system is, readable on a
+// telephone and in print.
+
+/** The style sheet of reports. */
+export const reportCss = `
+:root {
+  --paper: #fbfaf8; --card: #ffffff; --ink: #1d1c1a; --quiet: #6b675f; --line: #e4e0d8;
+  --series-1: #2f6fce; --series-2: #d9731a; --right: #2f6fce; --wrong: #d0453c;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #17181a; --card: #1f2124; --ink: #e8e6e1; --quiet: #9c9a94; --line: #34363a;
+    --series-1: #6ea8fe; --series-2: #f2a65a; --right: #5b95e8; --wrong: #e8685f;
+  }
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0 auto; max-width: 1040px; padding: 2rem 1.25rem 4rem; background: var(--paper); color: var(--ink);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; font-variant-numeric: tabular-nums;
+}
+h1 { font-size: 1.15rem; font-weight: 600; margin: 0; color: var(--quiet); }
+h2 { font-size: 1.1rem; margin: 0 0 .6rem; }
+.headline { margin: .2rem 0 0; font-size: 1.15rem; }
+.headline strong { font-size: 2.8rem; font-weight: 650; letter-spacing: -.02em; line-height: 1.15; }
+.facts, .note { color: var(--quiet); margin: .2rem 0 0; }
+.note { margin: -.4rem 0 .8rem; }
+main > * { margin-top: 1.25rem; }
+main > section, figure, .facts-grid > section {
+  background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1.1rem 1.25rem;
+}
+main > section.charts { background: none; border: 0; padding: 0; }
+.charts, .facts-grid { display: grid; grid-template-columns: 1fr 1fr; gap: 1.25rem; }
+.charts > *, .facts-grid > * { min-width: 0; }
+.wide { grid-column: 1 / -1; }
+figure { margin: 0; padding: 1rem 1rem .5rem .5rem; overflow: hidden; }
+figcaption { font-weight: 600; margin: 0 0 .4rem .75rem; }
+.u-legend { font-size: 12px; color: var(--quiet); }
+.u-legend th { font-weight: 400; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; }
+th { font-weight: 600; color: var(--quiet); }
+.numbers, .model { width: 100%; }
+.numbers th, .numbers td { text-align: right; padding: .3rem .6rem; white-space: nowrap; }
+.model th, .model td { text-align: right; padding: .3rem .6rem; white-space: nowrap; }
+.model th:first-child, .model td:first-child { text-align: left; }
+.model i { color: var(--quiet); font-style: normal; margin-left: .4em; }
+.numbers tbody tr, .model tbody tr, tfoot tr { border-top: 1px solid var(--line); }
+tfoot td { font-weight: 600; }
+.pair { display: flex; gap: 2rem; align-items: flex-start; flex-wrap: wrap; }
+.matrix td, .matrix th { min-width: 2.9rem; height: 2.1rem; padding: 0 .3rem; text-align: center; }
+.matrix tbody th { text-align: right; padding-right: .7rem; min-width: 0; }
+.matrix td { border: 1px solid var(--card); border-radius: 4px; }
+.matrix .none { color: var(--line); }
+.matrix .right { background: color-mix(in srgb, var(--right) var(--depth), var(--card)); color: #fff; }
+.matrix .wrong { background: color-mix(in srgb, var(--wrong) var(--depth), var(--card)); }
+.matrix .rate { color: var(--quiet); text-align: right; white-space: nowrap; padding-left: .8rem; }
+.often { margin: 2rem 0 0; padding: 0; list-style: none; color: var(--quiet); }
+.often strong { color: var(--ink); }
+.mistakes { list-style: none; margin: 0; padding: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 1rem .75rem; }
+.mistakes li { display: flex; flex-direction: column; align-items: center; font-size: 13px; line-height: 1.4; color: var(--quiet); }
+.mistakes img { image-rendering: pixelated; border-radius: 6px; margin-bottom: .3rem; border: 1px solid var(--line); }
+.mistakes b { color: var(--ink); }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: 0; }
+dt { color: var(--quiet); }
+dd { margin: 0; overflow-wrap: anywhere; }
+@media (max-width: 720px) {
+  body { padding: 1.25rem .75rem 3rem; }
+  .charts, .facts-grid { grid-template-columns: minmax(0, 1fr); }
+  main > section, .facts-grid > section { padding: .9rem; }
+  .matrix td, .matrix th { min-width: 2.1rem; font-size: 12px; height: 1.9rem; }
+  .mistakes { grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); }
+  .often { margin-top: 0; }
+}
+@media print { body { max-width: none; } section, figure { break-inside: avoid; } }
+`;
