@@ -35,7 +35,7 @@ function halfEven(x: number): number {
 const unary: { [K in UnaryOp]: (x: number, dtype: DType) => number } = {
   neg: (x) => -x,
   abs: Math.abs,
-  sign: Math.sign,
+  sign: (x) => Math.sign(x) || 0,
   reciprocal: (x) => 1 / x,
   sqrt: Math.sqrt,
   rsqrt: (x) => 1 / Math.sqrt(x),

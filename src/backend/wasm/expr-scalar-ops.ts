@@ -184,11 +184,6 @@ export class ScalarOps {
     f.op(`${t}.lt`);
     f.op("i32.sub");
     f.op(`${t}.convert_i32_s`);
-    f.get(x);
-    f.get(x);
-    f.get(x);
-    f.op(`${t}.eq`);
-    f.op("select");
     this.frame.release(x);
   }
 

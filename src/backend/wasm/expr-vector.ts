@@ -230,6 +230,7 @@ export class VectorEmitter extends VectorMemory {
   }
 
   /** 1 where x > 0, -1 where x < 0, NaN (all bits) where x is NaN. */
+  /** NaN gives 0, as in PyTorch. */
   private floatSign(): void {
     const { frame } = this;
     const { f } = frame;
@@ -245,10 +246,6 @@ export class VectorEmitter extends VectorMemory {
       this.constant("float32", value);
       f.op("v128.and");
     }
-    f.op("v128.or");
-    f.get(x);
-    f.get(x);
-    f.op("f32x4.ne");
     f.op("v128.or");
     frame.release(x);
   }
