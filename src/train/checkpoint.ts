@@ -9,6 +9,7 @@ import {
   parseSafetensors,
   readCheckpointFile,
   type Safetensors,
+  type WritableEntry,
   writeCheckpoint,
   writeSafetensors,
 } from "../io/index.ts";
@@ -22,7 +23,7 @@ const tensorsFile = "training.safetensors";
 const jsonFile = "training.json";
 
 /** Saves a session and returns the checkpoint's folder. Throws NumericError, with nothing written, where
- *  a weight or the optimizer's state holds NaN or an infinity. */
+ *  the weights or the optimizer's state are no longer numbers. */
 export async function saveSession(
   session: Session,
   { folder, keep }: { folder: string; keep?: number | undefined },
@@ -46,25 +47,35 @@ export async function saveSession(
   return written;
 }
 
-// A buffer may hold infinities on purpose (a mask); a parameter or a moment may not.
+// A buffer may hold infinities on purpose (a mask), but no NaN; a parameter or a moment neither.
 function refuseNaN(session: Session, weights: Entries, tensors: Entries): void {
-  const parameters = session.model.namedParameters().map(([name]) => name);
-  const moments = [...tensors.keys()].filter((name) => name.startsWith("training.optimizer."));
-  const all: [string, Entries, string][] = [
-    ...parameters.map((name): [string, Entries, string] => [name, weights, "weight"]),
-    ...moments.map((name): [string, Entries, string] => [name, tensors, "optimizer's"]),
-  ];
-  for (const [name, entries, kind] of all) {
-    const data = entries.get(name)?.data;
-    if (!(data instanceof Float32Array || data instanceof Float64Array)) continue;
-    const bad = data.find((value) => !Number.isFinite(value));
-    if (bad === undefined) continue;
-    const short = name.replace(/^training\.optimizer\.tensors\./, "");
-    const where = `after step ${session.step} (epoch ${session.epoch})`;
-    throw new NumericError("fit", `the ${kind} ${short} holds ${bad} ${where}`, {
-      hint: badHint(session),
-    });
+  const isNumber = (value: number) => !Number.isNaN(value);
+  for (const [name] of session.model.namedParameters()) {
+    refuse(session, `the weight ${name}`, weights.get(name), Number.isFinite);
   }
+  for (const [name] of session.model.namedBuffers()) {
+    refuse(session, `the buffer ${name}`, weights.get(name), isNumber);
+  }
+  const prefix = "training.optimizer.";
+  for (const [name, entry] of tensors) {
+    if (!name.startsWith(prefix)) continue;
+    refuse(session, `the optimizer's ${name.slice(prefix.length)}`, entry, Number.isFinite);
+  }
+}
+
+function refuse(
+  session: Session,
+  what: string,
+  entry: WritableEntry | undefined,
+  good: (value: number) => boolean,
+): void {
+  const data = entry?.data;
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) return;
+  const bad = data.find((value) => !good(value));
+  if (bad === undefined) return;
+  throw new NumericError("fit", `${what} holds ${bad} after step ${session.step}`, {
+    hint: badHint(session),
+  });
 }
 
 /** What to do about a NaN. */

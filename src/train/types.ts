@@ -72,6 +72,6 @@ export interface Run {
   readonly history: readonly EpochRecord[];
   /** The loss of the last step. Reading it waits for the step. */
   readonly loss: Tensor | null;
-  /** Ends the run after this epoch, or after this step when asked in `onStep`. */
+  /** Ends the run with this epoch; asked in `onStep`, the epoch ends after this step. */
   stop(reason: string): void;
 }

@@ -132,4 +132,18 @@ describe("a checkpoint", () => {
     );
     expect(await readdir(folder)).toEqual([]);
   });
+
+  it("is not written of a buffer that is NaN, but of one that is infinite on purpose", async () => {
+    class Masked extends Net {
+      mask = Tensor.from(Float32Array.of(0, Number.NEGATIVE_INFINITY), [2]);
+    }
+    manualSeed(1);
+    const model = new Masked();
+    const options = { ...problem(model), train: batches(0, 0), checkpoint: { folder }, epochs: 1 };
+    expect((await fit(model, options)).checkpoint).toBe(join(folder, "checkpoint-10"));
+    model.mask.assign(Tensor.from(Float32Array.of(0, Number.NaN), [2]));
+    await expect(fit(model, options)).rejects.toThrow(
+      "fit: the buffer mask holds NaN after step 10",
+    );
+  });
 });
