@@ -25,24 +25,26 @@ export type Parameters<O> = Iterable<Tensor> | Iterable<GroupOf<O>>;
 /** The numbers of an update, by name, as 0-d tensors. */
 export type Hyper = Readonly<Record<string, Tensor>>;
 
+/** How the numbers of an update follow from the options. A method, so that groups of more options are
+ *  groups of fewer. */
+interface NumbersRule<O> {
+  numbers(options: Full<O>): Record<string, number>;
+}
+
 /** Parameters that share options. `lr` and all others may be set at any time. */
 export class ParamGroup<O extends BaseOptions = BaseOptions> {
   readonly params: readonly Tensor[];
   /** The numbers that the update reads, as 0-d state. */
   readonly hyper: Hyper;
   #options: Full<O>;
-  #numbers: (options: Full<O>) => Record<string, number>;
+  #rule: NumbersRule<O>;
 
-  constructor(
-    params: readonly Tensor[],
-    options: Full<O>,
-    numbers: (options: Full<O>) => Record<string, number>,
-  ) {
+  constructor(params: readonly Tensor[], options: Full<O>, rule: NumbersRule<O>) {
     this.params = params;
     this.#options = options;
-    this.#numbers = numbers;
+    this.#rule = rule;
     this.hyper = Object.fromEntries(
-      Object.entries(numbers(options)).map(([name, value]) => [
+      Object.entries(rule.numbers(options)).map(([name, value]) => [
         name,
         stateTensor(Float32Array.of(value), []),
       ]),
@@ -66,8 +68,8 @@ export class ParamGroup<O extends BaseOptions = BaseOptions> {
   set(changes: Partial<O>): void {
     refuseInTrace("ParamGroup.set");
     const options: Full<O> = { ...this.#options, ...changes };
-    const before = this.#numbers(this.#options);
-    const after = this.#numbers(options);
+    const before = this.#rule.numbers(this.#options);
+    const after = this.#rule.numbers(options);
     if (switches(options) !== switches(this.#options)) bumpGeneration();
     this.#options = options;
     for (const [name, value] of Object.entries(after)) {
@@ -79,7 +81,7 @@ export class ParamGroup<O extends BaseOptions = BaseOptions> {
 
 // What of the options decides which ops an update is made of.
 function switches(options: object): string {
-  return JSON.stringify(options, (_, value) =>
+  return JSON.stringify({ ...options, lr: 1 }, (_, value) =>
     typeof value === "number" ? Number(value !== 0) : value,
   );
 }
@@ -89,7 +91,7 @@ export function makeGroups<O extends BaseOptions>(
   op: string,
   params: Parameters<O>,
   defaults: Full<O>,
-  numbers: (options: Full<O>) => Record<string, number>,
+  rule: NumbersRule<O>,
 ): ParamGroup<O>[] {
   const list = [...params] as (Tensor | GroupOf<O>)[];
   const plain = list.filter((item) => item instanceof Tensor);
@@ -103,7 +105,7 @@ export function makeGroups<O extends BaseOptions>(
     return new ParamGroup<O>(
       tensors,
       withoutUndefined(defaults, options as unknown as Partial<O>),
-      numbers,
+      rule,
     );
   });
   if (seen.size > 0) return made;

@@ -71,9 +71,9 @@ export abstract class Optimizer<O extends BaseOptions = BaseOptions> {
   #slots = new Map<Tensor, Slot>();
 
   constructor(params: Parameters<O>, defaults: Full<O>) {
-    this.groups = makeGroups(this.constructor.name, params, defaults, (options) =>
-      this.numbers(options),
-    );
+    this.groups = makeGroups(this.constructor.name, params, defaults, {
+      numbers: (options) => this.numbers(options),
+    });
   }
 
   /** The numbers that updates read, computed from the options in double precision. */

@@ -26,8 +26,8 @@ export interface SchedulerState {
   readonly bases: readonly Base[];
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: an optimizer of whatever options.
-export type AnyOptimizer = Optimizer<any>;
+/** An optimizer of whatever options. */
+export type AnyOptimizer = Optimizer<BaseOptions>;
 
 const bases = new WeakMap<object, Base>();
 
@@ -63,7 +63,7 @@ export abstract class LRScheduler {
 
   constructor(optimizer: AnyOptimizer) {
     this.optimizer = optimizer;
-    this.#bases = optimizer.groups.map((group) => baseOf(group as unknown as ParamGroup));
+    this.#bases = optimizer.groups.map((group) => baseOf(group));
   }
 
   /** The setting at a step for a group that began with `base`. */
@@ -96,7 +96,7 @@ export abstract class LRScheduler {
   /** Sets what holds at `lastEpoch`; a subclass calls it when it has been constructed. */
   protected apply(): void {
     this.optimizer.groups.forEach((group, i) => {
-      setGroup(group as unknown as ParamGroup, this.at(this.#bases[i]!, this.lastEpoch));
+      setGroup(group, this.at(this.#bases[i]!, this.lastEpoch));
     });
   }
 }
