@@ -1,4 +1,4 @@
-// A convolutional network on MNIST with fit: validation, early stopping, checkpoints, Ctrl-C, resume.
+// A convolutional network on MNIST with fit: validation, early stopping, checkpoints, Ctrl-C.
 //   npm run example examples/fit-mnist.ts
 // Stop it with Ctrl-C and start it again: it goes on where it was, to the last bit.
 // The loop that fit runs, written by hand, is mnist-by-hand.ts.

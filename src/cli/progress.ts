@@ -1,5 +1,6 @@
-// The progress bar of a terminal: one live line under the finished epochs, drawn by cli-progress. Where
-// nobody watches (a pipe, a log, CI, a dumb terminal) plain lines and not a single control code.
+// The progress bar of a terminal: one live line under the finished epochs, drawn by cli-progress.
+// Where nobody watches (a pipe, a log, CI, a dumb terminal) plain lines and not a single control
+// code.
 // Not here: what there is to tell, or when (train/).
 
 import cliProgress from "cli-progress";

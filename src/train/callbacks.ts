@@ -1,5 +1,5 @@
-// Callbacks: plain objects with hooks that `fit` calls, and the usual ones: early stopping, the best
-// weights as a file, logs, learning rate schedules.
+// Callbacks: plain objects with hooks that `fit` calls, and the usual ones: early stopping, the
+// best weights as a file, logs, learning rate schedules.
 // Not here: the loop (fit.ts), or checkpoints to resume from (checkpoint.ts).
 
 import { writeFileAtomic } from "../io/index.ts";

@@ -1,5 +1,5 @@
-// Checkpoints of a run: the weights as a safetensors file that any tool reads, and beside it all that a
-// resume needs to go on bit for bit. Weights that are no numbers are never saved.
+// Checkpoints of a run: the weights as a safetensors file that any tool reads, and beside it all
+// that a resume needs to go on bit for bit. Weights that are no numbers are never saved.
 // Not here: how folders are written so that nothing can break them (io/checkpoint.ts).
 
 import {
@@ -22,8 +22,8 @@ const weightsFile = "model.safetensors";
 const tensorsFile = "training.safetensors";
 const jsonFile = "training.json";
 
-/** Saves a session and returns the checkpoint's folder. Throws NumericError, with nothing written, where
- *  the weights or the optimizer's state are no longer numbers. */
+/** Saves a session and returns the checkpoint's folder. Throws NumericError, with nothing written,
+ *  where the weights or the optimizer's state are no longer numbers. */
 export async function saveSession(
   session: Session,
   { folder, keep }: { folder: string; keep?: number | undefined },
@@ -85,8 +85,8 @@ export function badHint(session: Session): string {
   return `${kept}fit(model, { …, detectNaN: true }) names the op and the layer`;
 }
 
-/** Puts a session back to a checkpoint: the newest in `root`, or `root` itself. Undefined where `root`
- *  has none. Throws a LoadError or StateError, with nothing changed, where it does not fit. */
+/** Puts a session back to a checkpoint: the newest in `root`, or `root` itself. Undefined where
+ *  `root` has none. Throws LoadError or StateError, with nothing changed, where it does not fit. */
 export async function resumeSession(session: Session, root: string): Promise<string | undefined> {
   const checkpoint = await find(root);
   if (checkpoint === undefined) return undefined;

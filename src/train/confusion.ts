@@ -1,5 +1,6 @@
-// The confusion matrix, and what follows from it: precision, recall and F1 of classes and in the mean.
-// Definitions as in scikit-learn (a class that never occurs counts as 0). Not here: other metrics.
+// The confusion matrix, and what follows from it: precision, recall and F1 of classes and in the
+// mean. Definitions as in scikit-learn (a class that never occurs counts as 0). Not here: other
+// metrics.
 
 import { ArgumentError } from "../util/errors.ts";
 import { classesOf, type Measured, type Metric, placesOf } from "./metrics.ts";
@@ -8,7 +9,7 @@ import type { TypedArray } from "./types.ts";
 /** Counts of samples: row = true class, column = what the model said. */
 export type Confusion = number[][];
 
-/** How numbers of classes become one: evenly, by how often each class occurs, or over all samples. */
+/** How the classes' numbers become one: evenly, by how often each occurs, or over all samples. */
 export type Average = "macro" | "weighted" | "micro";
 
 /** The confusion matrix of outputs (B, C, …) and int targets (B, …); other targets do not count. */

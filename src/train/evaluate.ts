@@ -1,4 +1,4 @@
-// evaluate and predict: a model over data without training it: in evaluation mode, without gradients.
+// evaluate and predict: a model over data, in evaluation mode and without gradients.
 // Not here: training (fit.ts), or what metrics are (metrics.ts).
 
 import type { Layer, Module } from "../nn/index.ts";
@@ -57,7 +57,7 @@ export class Evaluator<M extends Metrics> {
     });
   }
 
-  /** The results; null without batches. Stops after the batch in progress when the signal says so. */
+  /** The results; null without batches. Stops after the batch in progress when it is aborted. */
   async run(data: Batches, signal?: AbortSignal): Promise<Evaluation<M> | null> {
     const pace = new Pace(100);
     this.measures.reset();
@@ -73,8 +73,8 @@ export class Evaluator<M extends Metrics> {
 }
 
 /**
- * The outputs of a model, in evaluation mode. A tensor of samples is one batch; for data, the outputs
- * of all batches one after the other.
+ * The outputs of a model, in evaluation mode. A tensor of samples is one batch; for data, the
+ * outputs of all batches one after the other.
  *
  * @example
  * const digits = (await predict(model, images)).argmax(1); // (B)

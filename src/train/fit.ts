@@ -1,6 +1,6 @@
-// fit: the training loop that a reader would have written by hand: one compiled step, epochs of batches,
-// validation, a record of each epoch. The loop never waits for a step's result; it looks up about ten
-// times a second, and at the end of each epoch.
+// fit: the training loop that a reader would have written by hand: one compiled step, epochs of
+// batches, validation, a record of each epoch. The loop never waits for a step's result; it looks
+// up about ten times a second, and at the end of each epoch.
 // Not here: what is measured (metrics.ts), saved (checkpoint.ts), or shown (progress.ts).
 
 import type { Layer } from "../nn/index.ts";
@@ -46,8 +46,8 @@ export interface FitOptions<M extends Metrics = Metrics> {
   /** Scales gradients down whose common norm is larger. */
   clipNorm?: number | undefined;
   checkpoint?: CheckpointOptions | undefined;
-  /** True goes on from the newest checkpoint of `checkpoint.folder`, if there is one; a folder goes on
-   *  from there and must have one. */
+  /** True goes on from the newest checkpoint of `checkpoint.folder`, if there is one; a folder goes
+   *  on from there and must have one. */
   resume?: boolean | string | undefined;
   progress?: ProgressReporter | undefined;
   /** Name the op and the layer that made a NaN. Slow. */
@@ -64,7 +64,8 @@ export interface FitResult<M extends Metrics = Metrics> {
   /** One record for each epoch, those before a resume included. */
   readonly history: RecordOf<M>[];
   readonly steps: number;
-  /** Whether the signal ended the run. Fit again with `resume` to go on, as if nothing had happened. */
+  /** Whether the signal ended the run. Fit again with `resume` to go on, as if nothing had
+   *  happened. */
   readonly interrupted: boolean;
   /** Why a callback ended the run. */
   readonly stopped: string | undefined;
@@ -77,8 +78,8 @@ export interface FitResult<M extends Metrics = Metrics> {
 /**
  * Trains a model. It is left in training mode.
  *
- * @throws NumericError when the loss is no longer a number, naming the step; the last good checkpoint is
- * kept. LoadError or StateError when a checkpoint to resume from does not fit.
+ * @throws NumericError when the loss is no longer a number, naming the step; the last good
+ * checkpoint is kept. LoadError or StateError when a checkpoint to resume from does not fit.
  *
  * @example
  * const { history } = await fit(model, {
@@ -160,7 +161,7 @@ class Training<M extends Metrics> {
     });
   }
 
-  /** Trains for what is left of the epoch, validates, and records it; false if it was interrupted. */
+  /** Trains for what is left of the epoch, validates, and records it; false if interrupted. */
   async epoch(): Promise<boolean> {
     const { session, options } = this;
     session.resumeClock();

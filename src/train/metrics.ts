@@ -21,7 +21,7 @@ export interface Measured {
 
 /** A quantity of a whole epoch: sums over its batches, and a result. */
 export interface Metric<R = number> {
-  /** The summands of one batch; always as many, of the same shapes. Traced: no values can be read. */
+  /** The summands of one batch; always as many, of the same shapes. Values cannot be read here. */
   measure(batch: Measured): Tensor[];
   /** The result, of the sums over all batches in the same order. */
   result(sums: readonly TypedArray[]): R;
@@ -57,9 +57,9 @@ export function perplexity(): Metric {
 }
 
 /**
- * The part of samples whose class is the highest output, or with `topK` among the k highest. Outputs
- * (B, C, …) and int targets (B, …); among equal outputs the first is the higher one. A NaN is never
- * right. `ignoreIndex` is a target that does not count.
+ * The part of samples whose class is the highest output, or with `topK` among the k highest.
+ * Outputs (B, C, …) and int targets (B, …); among equal outputs the first is the higher one. A NaN
+ * is never right. `ignoreIndex` is a target that does not count.
  *
  * @example
  * await fit(model, { …, metrics: { accuracy: accuracy(), top5: accuracy({ topK: 5 }) } });

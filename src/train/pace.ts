@@ -1,11 +1,12 @@
-// Pace: when the loop looks up. It must not wait for every result, must not run far ahead of a device
-// that answers later, and must let timers and signals through now and then.
+// Pace: when the loop looks up. It must not wait for every result, must not run far ahead of a
+// device that answers later, and must let timers and signals through now and then.
 // Not here: what happens when it looks up (fit.ts).
 
 import { readTensor } from "../tensor/core.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Steps between two marks in the queue of a device that answers later, and how many marks may be open. */
+/** Steps between two marks in the queue of a device that answers later, and how many marks may be
+ *  open. */
 const stride = 4;
 const openMarks = 4;
 

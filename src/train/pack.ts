@@ -1,6 +1,6 @@
-// Packing: nested state (tensors, arrays, plain objects, numbers) as JSON beside a table of tensors, for
-// the two kinds of files of a checkpoint, and back, bit for bit. Numbers that JSON does not know keep
-// their value. Not here: which state (checkpoint.ts), or the file format (io/).
+// Packing: nested state (tensors, arrays, plain objects, numbers) as JSON beside a table of
+// tensors, for the two kinds of files of a checkpoint, and back, bit for bit. Numbers that JSON
+// does not know keep their value. Not here: which state (checkpoint.ts), or the file format (io/).
 
 import type {
   Safetensors,
@@ -42,8 +42,8 @@ function isOurs(data: unknown): data is TypedArray {
   return [Float32Array, Float64Array, Int32Array, Uint8Array].some((kind) => data instanceof kind);
 }
 
-/** The value as JSON; its tensors go into `entries` under `path`. Throws StateError for what cannot be
- *  saved. */
+/** The value as JSON; its tensors go into `entries` under `path`. Throws StateError for what cannot
+ *  be saved. */
 export async function pack(value: unknown, path: string, entries: Entries): Promise<unknown> {
   if (value instanceof Tensor) {
     entries.set(path, await entryOf(value));
@@ -75,7 +75,8 @@ export async function pack(value: unknown, path: string, entries: Entries): Prom
   return Object.fromEntries(fields);
 }
 
-/** The value that was packed; `file` names where it came from. Throws LoadError for a missing tensor. */
+/** The value that was packed; `file` names where it came from. Throws LoadError for a missing
+ *  tensor. */
 export function unpack(json: unknown, { tensors }: Safetensors, file: string): unknown {
   const open = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(open);

@@ -1,4 +1,4 @@
-// Progress: what a run tells while it goes, and a reporter of plain lines for pipes, logs and pages.
+// Progress: what a run tells while it goes, and a reporter of plain lines for pipes and logs.
 // Not here: bars in a terminal (cli/progress.ts), or when there is news (fit.ts).
 
 import type { EpochRecord } from "./types.ts";
@@ -69,7 +69,7 @@ export function stateLine(state: ProgressState): string {
   return parts.join("  ");
 }
 
-/** `epoch 1/3  loss 0.2410  accuracy 0.9271  valLoss 0.0712  valAccuracy 0.9780  12 s  4,981 samples/s`. */
+/** `epoch 1/3  loss 0.2410  accuracy 0.9271  valLoss 0.0712  12 s  4,981 samples/s`. */
 export function epochLine(record: EpochRecord, epochs: number): string {
   const { epoch, seconds, samplesPerSecond, lr: _, ...values } = record;
   const numbers = Object.entries(values).filter((pair): pair is [string, number] => {

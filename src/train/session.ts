@@ -1,5 +1,6 @@
-// Session: all that changes while a model is trained, in one place, so that a checkpoint can take it
-// and a resume can put it back. Not here: the loop that changes it (fit.ts), or files (checkpoint.ts).
+// Session: all that changes while a model is trained, in one place, so that a checkpoint can take
+// it and a resume can put it back. Not here: the loop that changes it (fit.ts), or files
+// (checkpoint.ts).
 
 import type { Layer } from "../nn/index.ts";
 import { type GeneratorState, generatorState, setGeneratorState } from "../tensor/random.ts";
@@ -137,8 +138,8 @@ export class Session implements Run {
     if (validation !== null) this.parts.validation?.loadState?.(validation as never);
   }
 
-  /** Puts back what `capture` gave, here or in another process. Throws what the parts throw when the
-   *  state is not theirs; some may have changed then. */
+  /** Puts back what `capture` gave, here or in another process. Throws what the parts throw when
+   *  the state is not theirs; some may have changed then. */
   restore(saved: SavedSession): void {
     const { train, validation, measures, callbacks } = this.parts;
     if (saved.train !== null) train.loadState?.(saved.train as never);

@@ -1,5 +1,6 @@
-// Totals: sums over the batches of an epoch, kept on the device: the step adds to them inside its own
-// program, and the loop reads them when it wants to know. Not here: what is summed (metrics.ts).
+// Totals: sums over the batches of an epoch, kept on the device: the step adds to them inside its
+// own program, and the loop reads them when it wants to know. Not here: what is summed
+// (metrics.ts).
 
 import { noGrad } from "../tensor/core.ts";
 import { setState, snapshot, stateTensor } from "../tensor/state.ts";

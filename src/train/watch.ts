@@ -1,5 +1,5 @@
-// The watch over the loss: one counter on the device that stops at the first loss that is no number, so
-// that the loop need not read every loss and the error still names the step.
+// The watch over the loss: one counter on the device that stops at the first loss that is no
+// number, so that the loop need not read every loss and the error still names the step.
 // Not here: which op made it (tensor/anomaly.ts).
 
 import { noGrad } from "../tensor/core.ts";

@@ -21,7 +21,8 @@ export async function saveWeights(
   await writeSafetensorsFile(path, await weightsOf(model), metadata);
 }
 
-/** Loads what saveWeights wrote. Throws LoadError, with nothing changed, if it does not fit the model. */
+/** Loads what saveWeights wrote. Throws LoadError, with nothing changed, if it does not fit the
+ *  model. */
 export async function loadWeights(model: Module, path: string): Promise<void> {
   model.loadStateDict(tensorsOf(await readSafetensorsFile(path), path), { source: path });
 }

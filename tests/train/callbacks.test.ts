@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noFocusedTests: fit is what is run.
-// The callbacks that come with training: early stopping, best weights, logs, schedules that monitor.
+// The callbacks that come with training: early stopping, best weights, logs, schedules that
+// monitor.
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,8 +33,8 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /**
- * A model of one weight that loses 1 in each epoch, validated on a table: the loss is the table's entry
- * for the weight's value, so that the validation losses of a run are what a test wants.
+ * A model of one weight that loses 1 in each epoch, validated on a table: the loss is the table's
+ * entry for the weight's value, so that the validation losses of a run are what a test wants.
  */
 function scripted(losses: readonly number[]) {
   class Counter extends nn.Module {

@@ -1,5 +1,5 @@
-// kill -9 in the middle of training: whatever the moment, there is a checkpoint to go on from, and what
-// goes on ends like a run that nobody killed.
+// kill -9 in the middle of training: whatever the moment, there is a checkpoint to go on from, and
+// what goes on ends like a run that nobody killed.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

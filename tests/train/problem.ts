@@ -1,5 +1,5 @@
-// Small problems for the tests of training: digits of a few pixels for a classifier with dropout and
-// batch norm, and a line with noise. Everything follows from seeds.
+// Small problems for the tests of training: digits of a few pixels for a classifier with dropout
+// and batch norm, and a line with noise. Everything follows from seeds.
 import type { Backend } from "../../src/backend/backend.ts";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
 import { WasmBackend } from "../../src/backend/wasm/backend.ts";
