@@ -187,6 +187,19 @@ describe("fit", () => {
     expect(rates).toEqual([1, 2, 3, 4, 5, 6, 7].map((n) => 0.02 * 0.5 ** n));
   });
 
+  it("compiles nothing after the first epoch, whatever the learning rate", async () => {
+    const { model, optimizer, train, validation } = classifier(1);
+    const compiled: number[] = [];
+    const count: Callback = { name: "count", onEpoch: () => void compiled.push(device().compiled) };
+    const schedule = new optim.CosineAnnealingLR(optimizer, { tMax: 28 });
+    await fit(model, {
+      ...{ train, validation, optimizer, metrics, loss: nn.crossEntropy, epochs: 4 },
+      scheduler: lrScheduler(schedule, { per: "step" }),
+      callbacks: [count],
+    });
+    expect(new Set(compiled).size).toBe(1);
+  });
+
   it("takes an array of batches, and clips gradients", async () => {
     manualSeed(1);
     const model = new nn.Linear(2, 1);
