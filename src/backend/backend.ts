@@ -32,6 +32,8 @@ export interface Backend {
   ): void | Promise<void>;
   /** The elements, as a copy that the caller owns. */
   read(buffer: Buffer): TypedArray | Promise<TypedArray>;
+  /** Gives back what a program holds. It will not be run again. */
+  discard(program: Program): void;
   /** Forgets the device's copy. The host's must exist, or the data is lost. */
   free(buffer: Buffer): void;
   /** Facts for `anneal doctor` and the benchmark: threads, probe, memory. */

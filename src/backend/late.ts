@@ -65,6 +65,10 @@ export class LateBackend implements Backend {
     return this.later(() => this.inner.read(buffer));
   }
 
+  discard(program: Program): void {
+    void this.later(() => this.inner.discard(program));
+  }
+
   free(buffer: Buffer): void {
     void this.later(() => this.inner.free(buffer));
   }

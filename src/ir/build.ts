@@ -30,7 +30,8 @@ export function unary(fn: UnaryOp, x: Node): Node {
   if (x.dtype === "bool" && fn !== "not") {
     throw new DtypeError(fn, "is not defined for bool", { hint: "use x.float() or x.int()" });
   }
-  if (fn === "not" && isFloat(x.dtype)) throw new DtypeError(fn, `needs bool or int, got ${x.dtype}`);
+  if (fn === "not" && isFloat(x.dtype))
+    throw new DtypeError(fn, `needs bool or int, got ${x.dtype}`);
   return new Node("unary", x.dtype, x.shape, [x], { fn });
 }
 
@@ -121,7 +122,8 @@ export function permute(x: Node, axes: readonly number[]): Node {
 
 export function expand(x: Node, shape: Shape): Node {
   if (sameShape(x.shape, shape)) return x;
-  const fits = x.shape.length === shape.length && x.shape.every((d, i) => d === shape[i] || d === 1);
+  const fits =
+    x.shape.length === shape.length && x.shape.every((d, i) => d === shape[i] || d === 1);
   if (!fits) throw new ShapeError("expand", `${show(x.shape)} does not expand to ${show(shape)}`);
   return new Node("expand", x.dtype, shape, [x], null);
 }
@@ -198,7 +200,10 @@ export function window(
   axes.forEach((a, i) => {
     const span = dilation[i]! * (size[i]! - 1) + 1;
     if (span > x.shape[a]!) {
-      throw new ShapeError("window", `a window of ${span} does not fit axis ${a} of ${show(x.shape)}`);
+      throw new ShapeError(
+        "window",
+        `a window of ${span} does not fit axis ${a} of ${show(x.shape)}`,
+      );
     }
     shape[a] = Math.floor((x.shape[a]! - span) / stride[i]!) + 1;
     shape.push(size[i]!);
@@ -236,7 +241,10 @@ export function scatterAdd(base: Node, index: Node, update: Node, axis: number):
 export function contract(a: Node, b: Node, spec: Attrs["contract"]): Node {
   if (a.dtype !== b.dtype) throw new DtypeError("contract", `${a.dtype} and ${b.dtype} differ`);
   const sizes = new Map<string, number>();
-  for (const [labels, x] of [[spec.a, a], [spec.b, b]] as const) {
+  for (const [labels, x] of [
+    [spec.a, a],
+    [spec.b, b],
+  ] as const) {
     if (labels.length !== x.shape.length || new Set(labels).size !== labels.length) {
       throw new ShapeError("contract", `labels ${labels} do not fit ${show(x.shape)}`);
     }

@@ -89,7 +89,15 @@ export interface Attrs {
 export type Op = keyof Attrs;
 
 /** Ops that only say where an element lies: they never copy. */
-export const movementOps = ["reshape", "permute", "expand", "pad", "slice", "flip", "window"] as const;
+export const movementOps = [
+  "reshape",
+  "permute",
+  "expand",
+  "pad",
+  "slice",
+  "flip",
+  "window",
+] as const;
 export type MovementOp = (typeof movementOps)[number];
 
 /** Ops that compute each element from the same element of their sources. */

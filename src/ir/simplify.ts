@@ -7,10 +7,10 @@ import {
   constant,
   expand,
   full,
+  unary as makeUnary,
   permute,
   reshape,
   sameShape,
-  unary as makeUnary,
 } from "./build.ts";
 import { roundTo } from "./dtype.ts";
 import { type Graph, Interner, makeGraph } from "./graph.ts";
@@ -142,7 +142,11 @@ export const simplifyRules: Rules = {
   },
   permute: (n) => {
     const x = n.src[0];
-    if (isOp(x, "permute")) return permute(x.src[0], n.attrs.axes.map((a) => x.attrs.axes[a]));
+    if (isOp(x, "permute"))
+      return permute(
+        x.src[0],
+        n.attrs.axes.map((a) => x.attrs.axes[a]),
+      );
     const value = constValue(n);
     return value === null ? null : full(value, n.shape, n.dtype);
   },

@@ -6,8 +6,8 @@ import { type Node, sizeOf } from "../ir/node.ts";
 import { addForms, axisForm, dotForms, rowMajor, SplitAxis } from "./affine.ts";
 import type { Group } from "./groups.ts";
 import type { Affine, ContractKernel, Expr, Operand } from "./kernel.ts";
-import { Lowerer, NeedsData, type Placement } from "./lower.ts";
 import { addAxes, copyInto, emitStore, withSplits } from "./loops.ts";
+import { Lowerer, NeedsData, type Placement } from "./lower.ts";
 import { collapse, eachExpr, mapForms } from "./order.ts";
 import { labelOf, type Planner } from "./planner.ts";
 
@@ -36,7 +36,10 @@ export function lowerContract(planner: Planner, group: Group): void {
   const end = group.items[0];
   const { a, b, out } = contract.attrs;
   const sizes = new Map<string, number>();
-  for (const [labels, x] of [[a, contract.src[0]], [b, contract.src[1]]] as const) {
+  for (const [labels, x] of [
+    [a, contract.src[0]],
+    [b, contract.src[1]],
+  ] as const) {
     [...labels].forEach((l, i) => sizes.set(l, x.shape[i]));
   }
   const rigid = planner.canonical.has(end);
@@ -209,7 +212,10 @@ class ContractBuilder {
         return { operand: expr.operand, at: expr.at };
       }
     } catch (error) {
-      if (!(error instanceof SplitAxis) || (error.axis !== this.panel && error.axis !== this.lane)) {
+      if (
+        !(error instanceof SplitAxis) ||
+        (error.axis !== this.panel && error.axis !== this.lane)
+      ) {
         throw error;
       }
     }
@@ -234,7 +240,10 @@ class ContractBuilder {
       const panel = form.get("panel") as Affine;
       const column = addForms(dotForms([panel], [this.columns]), form.get("lane") as Affine);
       form.set(role.column, column);
-      const value = inner.expr(role.b, [...role.lb].map((l) => form.get(l) as Affine));
+      const value = inner.expr(
+        role.b,
+        [...role.lb].map((l) => form.get(l) as Affine),
+      );
       const padded: Expr = {
         k: "masked",
         dtype: value.dtype,

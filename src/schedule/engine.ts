@@ -8,10 +8,16 @@ import { type Graph, makeGraph } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
 import { lower } from "./pipeline.ts";
 
-/** A graph ready to run again and again with other buffers and scalars. */
+/** A graph ready to run again and again with other buffers and scalars. Its program is made again when
+ *  it was thrown out meanwhile. */
 export interface Executable {
   readonly graph: Graph;
-  readonly program: Program | Promise<Program>;
+  readonly entry: Entry;
+}
+
+interface Entry {
+  program: Program | Promise<Program> | null;
+  used: number;
 }
 
 /** Buffers that hold the results once `done` settles (null: they hold them already). */
@@ -20,18 +26,24 @@ export interface Evaluation {
   readonly done: Promise<void> | null;
 }
 
+/** Programs kept, by default: beyond, those unused for longest are thrown out. */
+const keptPrograms = 512;
+
 export class Engine {
   readonly backend: Backend;
-  private readonly programs = new Map<string, Program | Promise<Program>>();
+  private readonly programs = new Map<string, Entry>();
+  private readonly limit: number;
+  private clock = 0;
   /** The last run or compile that has not finished, if any: everything waits for it in order. */
   private tail: Promise<void> | null = null;
-  private ready: void | Promise<void> | undefined;
+  private ready: Promise<void> | null | undefined;
   /** Programs compiled so far, for tests and the benchmark. */
   compiled = 0;
   compileMs = 0;
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, limit: number = keptPrograms) {
     this.backend = backend;
+    this.limit = limit;
   }
 
   /** Computes the nodes. `assign[i]` names the buffer whose memory output i takes over. */
@@ -45,23 +57,52 @@ export class Engine {
 
   /** Finds or makes the program of a graph. */
   prepare(graph: Graph): Executable {
-    let program = this.programs.get(graph.key);
-    if (program === undefined) {
-      this.ready ??= this.backend.init();
-      const start = performance.now();
-      const compile = () => this.backend.compile(lower(graph, this.backend.target));
-      program = this.ready instanceof Promise ? this.ready.then(compile) : compile();
-      this.compiled++;
-      this.compileMs += performance.now() - start;
-      this.programs.set(graph.key, program);
-      if (program instanceof Promise) {
-        program.then(
-          (p) => this.programs.set(graph.key, p),
-          () => this.programs.delete(graph.key),
+    let entry = this.programs.get(graph.key);
+    if (entry === undefined) {
+      entry = { program: null, used: 0 };
+      this.programs.set(graph.key, entry);
+      if (this.programs.size > this.limit) this.throwOut();
+    }
+    if (entry.program === null) this.compile(graph, entry);
+    return { graph, entry };
+  }
+
+  private compile(graph: Graph, entry: Entry): Program | Promise<Program> {
+    if (this.ready === undefined) this.ready = this.backend.init() ?? null;
+    const start = performance.now();
+    const compile = () => this.backend.compile(lower(graph, this.backend.target));
+    try {
+      const made = this.ready instanceof Promise ? this.ready.then(compile) : compile();
+      entry.program = made;
+      if (made instanceof Promise) {
+        made.then(
+          (program) => {
+            if (entry.program === made) entry.program = program;
+          },
+          () => {
+            entry.program = null;
+          },
         );
       }
+      this.compiled++;
+      this.programs.set(graph.key, entry);
+      return made;
+    } finally {
+      this.compileMs += performance.now() - start;
+      entry.used = ++this.clock;
     }
-    return { graph, program };
+  }
+
+  /** Throws out the older half of the programs, but none that is being made or waited for. */
+  private throwOut(): void {
+    if (this.tail !== null) return;
+    const byAge = [...this.programs].sort((p, q) => p[1].used - q[1].used);
+    for (const [key, entry] of byAge.slice(0, byAge.length >> 1)) {
+      if (entry.program instanceof Promise || entry.program === null) continue;
+      this.backend.discard(entry.program);
+      entry.program = null;
+      this.programs.delete(key);
+    }
   }
 
   /** Runs with the given buffers in the order of the graph's inputs. */
@@ -76,7 +117,9 @@ export class Engine {
       const size = o.shape.reduce((p, d) => p * d, 1);
       return new Buffer(o.dtype, size, null, assign?.[i]?.state ?? false);
     });
-    const known = this.programs.get(graph.key) ?? executable.program;
+    const { entry } = executable;
+    const known = entry.program ?? this.compile(graph, entry);
+    entry.used = ++this.clock;
     const run = (program: Program) => this.backend.run(program, inputs, scalars, buffers);
     if (this.tail === null && !(known instanceof Promise)) {
       const running = run(known);

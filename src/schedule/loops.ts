@@ -235,7 +235,9 @@ function stridesByLoops(
   loops: readonly number[],
   lowerer: Lowerer,
 ): number[] {
-  const outerLoop = coords.map((c) => c.coef.findIndex((k, i) => k !== 0 && lowerer.extents[i] > 1));
+  const outerLoop = coords.map((c) =>
+    c.coef.findIndex((k, i) => k !== 0 && lowerer.extents[i] > 1),
+  );
   const ranks = outerLoop.map((id) => (id < 0 ? -1 : loops.indexOf(id)));
   // An axis that was split and whose parts are not neighbours in the loops has no single stride that
   // suits them; its outermost part then decides.
@@ -324,7 +326,10 @@ function scatterInto(
   const strides = rowMajor(node.shape);
   const value = lowerer.expr(update, coords);
   const where = lowerer.expr(index, coords);
-  const at = dotForms(coords.map((c, i) => (i === axis ? constForm(0) : c)), strides);
+  const at = dotForms(
+    coords.map((c, i) => (i === axis ? constForm(0) : c)),
+    strides,
+  );
   const operand = lowerer.operand(buffer);
   const size = node.shape[axis];
   const fault = lowerer.fault(node, `an index is outside [0, ${size})`);

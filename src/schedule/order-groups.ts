@@ -62,7 +62,8 @@ function fitsInPlace(
   realized: ReadonlySet<Node>,
 ): boolean {
   if (group.kind !== "loop" || group.inner.includes(true)) return false;
-  if (target.dtype !== node.dtype || graph.outputs.filter((o) => o === node).length > 1) return false;
+  if (target.dtype !== node.dtype || graph.outputs.filter((o) => o === node).length > 1)
+    return false;
   if (graph.inputs.filter((n) => n.buffer === target.buffer).length > 1) return false;
   const seen = new Map<Node, boolean>();
   const stack: [Node, boolean][] = group.items.map((n) => [n, true]);

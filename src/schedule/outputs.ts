@@ -3,8 +3,8 @@
 
 import { type Node, sizeOf } from "../ir/node.ts";
 import { rowMajor } from "./affine.ts";
-import { isRowMajor } from "./lower.ts";
 import { copyInto, withSplits } from "./loops.ts";
+import { isRowMajor } from "./lower.ts";
 import type { PlanOutput } from "./plan.ts";
 import type { Planner } from "./planner.ts";
 

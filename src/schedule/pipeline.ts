@@ -1,7 +1,7 @@
 // The whole lowering, top to bottom, one named line a pass. Where a kernel finds that it cannot read
 // something as it lies, the plan starts again with that hint: the hints only grow, so this ends.
 
-import { type Graph } from "../ir/graph.ts";
+import type { Graph } from "../ir/graph.ts";
 import { type Node, sizeOf } from "../ir/node.ts";
 import { rewrite, simplifyRules } from "../ir/simplify.ts";
 import { rowMajor } from "./affine.ts";

@@ -2,7 +2,7 @@
 // that are no matrix product become a product and a sum, long reductions of few results become two.
 // Values may differ in the order of summation only. Not here: rules that keep every bit (simplify.ts).
 
-import { broadcastTo, cast, permute, reduce, reshape, binary } from "../ir/build.ts";
+import { binary, broadcastTo, cast, permute, reduce, reshape } from "../ir/build.ts";
 import { expand as composites } from "../ir/composite.ts";
 import type { Node } from "../ir/node.ts";
 import { sizeOf } from "../ir/node.ts";
@@ -46,7 +46,10 @@ function productAndSum(n: Node<"contract">): Node {
   );
   const align = (x: Node, mine: string) => {
     const present = labels.filter((l) => mine.includes(l));
-    const moved = permute(x, present.map((l) => mine.indexOf(l)));
+    const moved = permute(
+      x,
+      present.map((l) => mine.indexOf(l)),
+    );
     const shape = labels.map((l, i) => (mine.includes(l) ? sizes[i] : 1));
     return broadcastTo(reshape(moved, shape), sizes);
   };

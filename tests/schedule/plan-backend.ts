@@ -197,6 +197,8 @@ export class PlanBackend implements Backend {
     return (buffer.host as TypedArray).slice();
   }
 
+  discard(): void {}
+
   free(): void {}
 
   describe(): Record<string, string> {

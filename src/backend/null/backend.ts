@@ -34,6 +34,8 @@ export class NullBackend implements Backend {
     return buffer.host?.slice() ?? makeArray(buffer.dtype, buffer.size);
   }
 
+  discard(): void {}
+
   free(_buffer: Buffer): void {}
 
   /** How much was asked of it. */

@@ -43,6 +43,8 @@ export class ReferenceBackend implements Backend {
     return hostOf(buffer).slice();
   }
 
+  discard(): void {}
+
   /** There is no device's copy. */
   free(): void {}
 

@@ -267,6 +267,10 @@ export class WasmBackend implements Backend {
     return hostOf(buffer).slice();
   }
 
+  discard(program: Program): void {
+    (program as WasmProgram).dispose();
+  }
+
   free(buffer: Buffer): void {
     const memory = this.running?.memory;
     const block = memory?.blockOf(buffer) ?? null;
