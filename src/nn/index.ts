@@ -37,5 +37,6 @@ export * from "./padding.ts";
 export { Parameter, parameter } from "./parameter.ts";
 export * from "./pool.ts";
 export type { LossOptions, Reduction, WeightOption } from "./reduction.ts";
+export * from "./resize.ts";
 export type { LoadOptions, StateDict, StateValues } from "./state.ts";
 export { type Summary, type SummaryRow, summary } from "./summary.ts";

@@ -12,6 +12,8 @@ export interface Made {
   readonly kwargs: Readonly<Record<string, unknown>>;
   /** Shape of the weight, for constructors that a case describes by name only. */
   readonly weight: readonly number[];
+  /** Shape of the output, for resizing that a case describes by name only. */
+  readonly output: readonly number[];
 }
 
 type Maker = (made: Made) => Callee;
@@ -111,6 +113,7 @@ export const table: Record<string, Maker | undefined> = {
   ...Object.fromEntries(
     Object.entries(losses).map(([name, names]) => [name, withOptions(classes[name]!, 0, names)]),
   ),
+  Upsample: withOptions(nn.Upsample, 0, []),
   Linear: withOptions(nn.Linear, 2, ["bias"]),
   Bilinear: withOptions(nn.Bilinear, 3, ["bias"]),
   Embedding: withOptions(nn.Embedding, 2, ["paddingIdx"]),
@@ -202,6 +205,16 @@ export const table: Record<string, Maker | undefined> = {
   Padding322112_3dcircular: circular([3, 2, 2, 1, 1, 2]),
   Padding332122_3dcircular: circular([3, 3, 2, 1, 2, 2]),
 };
+
+/** `interpolate_bilinear_tuple_2d_align_corners` and its kin: mode and corners by name. */
+export function resizeOf(module: string): Maker | undefined {
+  const mode = /^interpolate_([a-z]+)_/.exec(module)?.[1] as nn.InterpolateOptions["mode"];
+  if (mode === undefined) return undefined;
+  const alignCorners = module.endsWith("align_corners");
+  return ({ output }) => ({
+    forward: (x) => nn.interpolate(x, { size: output.slice(2), mode, alignCorners }),
+  });
+}
 
 /** Losses whose names carry the options that their constructor arguments lost. */
 export function lossOptions(module: string, desc: string): Fields {

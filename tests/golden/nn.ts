@@ -11,7 +11,7 @@ import {
   tensorDifference,
   toTensor,
 } from "./cases.ts";
-import { type Callee, lossOptions, table } from "./nn-table.ts";
+import { type Callee, lossOptions, resizeOf, table } from "./nn-table.ts";
 import { camel } from "./optimizer.ts";
 
 interface Case {
@@ -32,7 +32,11 @@ interface Case {
 /** The module's own name: "NLLLoss" of "NLLLoss_no_batch_dim_sum". */
 function entryOf(name: string) {
   if (name.endsWith("_no_reduce") || name.includes("_no_reduce_")) return undefined; // targets unknown
-  return table[name] ?? table[name.replace(/_(no_batch_dim|[23]d_(prob|indices)_target).*/, "")];
+  return (
+    resizeOf(name) ??
+    table[name] ??
+    table[name.replace(/_(no_batch_dim|[23]d_(prob|indices)_target).*/, "")]
+  );
 }
 
 function build(c: Case): Callee | null {
@@ -50,7 +54,8 @@ function build(c: Case): Callee | null {
   const isLoss = c.module.includes("Loss");
   const extra = isLoss ? { ...lossOptions(c.module, c.desc), ...weightOf(c) } : {};
   const { shape } = c.state.weight ?? { shape: [] };
-  return maker({ args, kwargs: { ...kwargs, ...extra }, weight: shape });
+  const output = isGolden(c.output) ? c.output.shape : [];
+  return maker({ args, kwargs: { ...kwargs, ...extra }, weight: shape, output });
 }
 
 /** A loss's weight is a buffer in PyTorch, so the case has it as state. */

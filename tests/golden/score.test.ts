@@ -8,7 +8,7 @@ import { optimizerScore, scheduleScore } from "./optimizer.ts";
 import { trajectoryScore } from "./trajectory.ts";
 
 const floors: [string, () => Promise<Score>, number][] = [
-  ["modules", nnScore, 408],
+  ["modules", nnScore, 448],
   ["optimizers", optimizerScore, 76],
   ["schedules", scheduleScore, 19],
   ["trajectories", trajectoryScore, 6],
