@@ -41,7 +41,7 @@ export interface Recipe {
 }
 
 export const models = {
-  cnn: { epochs: 6, batch: 64, lr: 3e-3, make: () => new Cnn() },
+  cnn: { epochs: 5, batch: 64, lr: 3e-3, make: () => new Cnn() },
   mlp: { epochs: 8, batch: 128, lr: 3e-3, make: () => new Mlp() },
 } as const satisfies Record<string, Recipe>;
 

@@ -155,16 +155,15 @@ async function train(
   // One more than there are: the schedule also moves on after the last step.
   const totalSteps = epochs * data.train.length + 1;
   const cycle = new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps, pctStart: 0.2 });
-  const progress = reporter(terminal);
+  const { bar: progress, table } = reporter(terminal, epochs);
   const interrupt = new Interrupt(() => progress.end?.());
-  const logs: Callback[] = [losses, jsonLog(join(folder, files.history))];
   try {
     return await fit(model, {
       ...{ train: data.train, validation: data.validation, optimizer, epochs, progress },
       loss: nn.crossEntropy,
       metrics: { accuracy: accuracy() },
       scheduler: lrScheduler(cycle, { per: "step" }),
-      callbacks: logs,
+      callbacks: [losses, jsonLog(join(folder, files.history)), table],
       seed: config.seed,
       checkpoint: { folder: join(folder, files.checkpoints), every: checkpointEvery, keep: 2 },
       resume: options.resume === undefined ? false : join(folder, files.checkpoints),
@@ -177,19 +176,28 @@ async function train(
 }
 
 /** The bar while an epoch runs, and a row of the table when it is over. */
-function reporter(terminal: Terminal): ProgressReporter {
+function reporter(terminal: Terminal, epochs: number): { bar: ProgressReporter; table: Callback } {
   const bar = terminalProgress();
-  const table = epochTable(terminal);
-  let begun = false;
+  const { head, row } = epochTable(terminal);
+  const table: Callback = {
+    name: "table",
+    onStart({ step, history }) {
+      if (step > 0) terminal.print(`resumed after step ${step.toLocaleString("en")}\n`);
+      terminal.print(head);
+      for (const record of history) terminal.print(row(record, epochs));
+    },
+    onEpoch(_, record) {
+      bar.end?.();
+      terminal.print(row(record, epochs));
+    },
+  };
+  return { bar: { ...bound(bar), epoch: () => {} }, table };
+}
+
+function bound(bar: ProgressReporter): Omit<ProgressReporter, "epoch"> {
   return {
     start: (plan) => bar.start?.(plan),
     update: (state) => bar.update(state),
-    epoch(record, epochs) {
-      bar.end?.();
-      if (!begun) terminal.print(table.head);
-      begun = true;
-      terminal.print(table.row(record, epochs));
-    },
     end: () => bar.end?.(),
   };
 }

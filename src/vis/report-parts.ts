@@ -100,11 +100,15 @@ export function factSection(
     );
     if (known.length === 0) return [];
     const items = known.map(([name, value]) => {
-      return `<dt>${escapeHtml(spelledOut(name))}</dt><dd>${escapeHtml(String(value))}</dd>`;
+      return `<dt>${escapeHtml(spelledOut(name))}</dt><dd>${escapeHtml(factText(value))}</dd>`;
     });
     return [`<section><h2>${escapeHtml(title)}</h2><dl>${items.join("")}</dl></section>`];
   });
   return parts.length > 0 ? `<div class="facts-grid">${parts.join("")}</div>` : "";
+}
+
+function factText(value: unknown): string {
+  return typeof value === "boolean" ? (value ? "yes" : "no") : String(value);
 }
 
 /** `valLoss` as `validation loss`, `samplesPerSecond` as `samples per second`. */

@@ -67,8 +67,11 @@ dd { margin: 0; overflow-wrap: anywhere; }
   body { padding: 1.25rem .75rem 3rem; }
   .charts, .facts-grid { grid-template-columns: minmax(0, 1fr); }
   main > section, .facts-grid > section { padding: .9rem; }
-  .matrix td, .matrix th { min-width: 2.1rem; font-size: 12px; height: 1.9rem; }
-  .mistakes { grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); }
+  .matrix td, .matrix th { min-width: 1.6rem; font-size: 10.5px; height: 1.7rem; padding: 0 1px; }
+  .matrix tbody th { padding-right: .3rem; }
+  .matrix .rate { padding-left: .4rem; }
+  .mistakes { grid-template-columns: repeat(auto-fill, minmax(76px, 1fr)); gap: .8rem .4rem; }
+  .mistakes img { width: 70px; height: 70px; }
   .often { margin-top: 0; }
 }
 @media print { body { max-width: none; } section, figure { break-inside: avoid; } }
