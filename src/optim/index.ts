@@ -5,6 +5,7 @@ export { Adam, type AdamOptions, AdamW } from "./adam.ts";
 export { Adamax, type AdaptiveOptions, NAdam, type NAdamOptions, RAdam } from "./adam-variants.ts";
 export { clipGradNorm, clipGradValue } from "./clip.ts";
 export type { BaseOptions, GroupOf, Parameters, ParamGroup } from "./group.ts";
+export { LBFGS, type LBFGSOptions } from "./lbfgs.ts";
 export { Optimizer, type OptimizerState, type StepOptions } from "./optimizer.ts";
 export { type PlateauOptions, type PlateauState, ReduceLROnPlateau } from "./plateau.ts";
 export { RMSprop, type RMSpropOptions } from "./rmsprop.ts";

@@ -9,7 +9,7 @@ import { trajectoryScore } from "./trajectory.ts";
 
 const floors: [string, () => Promise<Score>, number][] = [
   ["modules", nnScore, 448],
-  ["optimizers", optimizerScore, 76],
+  ["optimizers", optimizerScore, 80],
   ["schedules", scheduleScore, 19],
   ["trajectories", trajectoryScore, 6],
 ];
