@@ -75,6 +75,9 @@ const circular = (sizes: readonly number[]) => form((x) => x.pad(sizes, { mode: 
 const divided = (options: Fields) =>
   form((x) => new nn.AvgPool2d([2, 2], { divisorOverride: 1, ...options }).forward(x));
 
+const divided3 = (size: number, options: Fields = {}) =>
+  form((x) => new nn.AvgPool3d(size, { divisorOverride: 1, ...options }).forward(x));
+
 const losses: Record<string, readonly string[]> = {
   L1Loss: [],
   MSELoss: [],
@@ -169,6 +172,11 @@ export const table: Record<string, Maker | undefined> = {
   AvgPool2d_divisor: divided({}),
   AvgPool2d_divisor_stride: divided({ stride: 2 }),
   AvgPool2d_divisor_stride_pad: divided({ stride: 2, padding: 1 }),
+  AvgPool3d_divisor: divided3(2),
+  AvgPool3d_divisor_stride: divided3(2, { stride: 2 }),
+  AvgPool3d_divisor_stride_pad: divided3(2, { stride: 2, padding: 1 }),
+  AvgPool3d_divisor_stride1_pad0_gpu_input: divided3(3, { stride: 1 }),
+  AvgPool3d_divisor_stride_pad_gpu_input_nooverlap: divided3(2, { stride: 2, padding: 1 }),
   LPPool1d: withOptions(nn.LPPool1d, 2, ["stride"]),
   LPPool2d: withOptions(nn.LPPool2d, 2, ["stride"]),
 
