@@ -16,6 +16,8 @@ export default defineConfig({
     include: ["tests/**/*.test.ts"],
     exclude: ["tests/package/**", "**/node_modules/**"],
     pool: "forks",
+    // Biome's rule against focused tests takes fit(…) for one; here they are refused.
+    allowOnly: false,
     testTimeout: 30_000,
   },
 });

@@ -28,11 +28,7 @@ const wasmOptions: readonly WasmOptions[] = [{ threads: 1 }, { threads: 2 }, { t
 
 export const reference: UnderTest = underTest("reference", new ReferenceBackend());
 
-const wanted = process.env.ANNEAL_TEST_BACKENDS?.split(",") ?? [
-  "reference",
-  "plan",
-  "wasm",
-];
+const wanted = process.env.ANNEAL_TEST_BACKENDS?.split(",") ?? ["reference", "plan", "wasm"];
 
 /** All backends, the reference first; "plan" runs the kernels of the lowering in plain JS. */
 export async function backendsUnderTest(): Promise<UnderTest[]> {

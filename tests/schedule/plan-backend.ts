@@ -80,7 +80,10 @@ function compute(e: Expr, frame: Frame, go: (x: Expr) => number): number {
 /** Calls `body` for every index of the axes, in order. */
 function loop(axes: readonly number[], extents: readonly number[], at: number[], body: () => void) {
   const walk = (i: number): void => {
-    if (i === axes.length) return body();
+    if (i === axes.length) {
+      body();
+      return;
+    }
     for (at[axes[i]] = 0; at[axes[i]] < extents[axes[i]]; at[axes[i]]++) walk(i + 1);
     at[axes[i]] = 0;
   };

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noFocusedTests: fit is what is run.
 // The callbacks that come with training: early stopping, best weights, logs, schedules that
 // monitor.
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";

@@ -1,5 +1,4 @@
 // fit, evaluate and predict on small problems, on every device.
-// biome-ignore-all lint/suspicious/noFocusedTests: fit is what is tested.
 import { beforeAll, describe, expect, it } from "vitest";
 import { DataLoader } from "../../src/data/index.ts";
 import * as nn from "../../src/nn/index.ts";

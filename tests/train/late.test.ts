@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noFocusedTests: fit is what is tested.
 // fit on a device that answers late: the same figures, without running far ahead of it.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noFocusedTests: fit is what is tested.
 // A loss that is no number: the run stops, the step is named, the last good checkpoint stays.
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

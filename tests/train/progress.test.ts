@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noFocusedTests: fit is what is run.
 // What a run tells: plain text in pipes, one live row in terminals.
 import { PassThrough } from "node:stream";
 import { beforeAll, describe, expect, it } from "vitest";

@@ -1,6 +1,5 @@
 // Checkpoints: what is trained in pieces, by fresh objects, equals what is trained at once, to the
 // last bit; a stop saves; a NaN is never saved; what does not fit changes nothing.
-// biome-ignore-all lint/suspicious/noFocusedTests: fit is what is tested.
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

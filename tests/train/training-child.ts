@@ -1,7 +1,6 @@
 // The child process that kill.test.ts kills: trains for ever, a checkpoint every second step, and
 // tells each step that it has done. Given a number of epochs it ends by itself and tells the
 // weights.
-// biome-ignore-all lint/suspicious/noFocusedTests: fit is what is run.
 import * as nn from "../../src/nn/index.ts";
 import { device } from "../../src/tensor/device.ts";
 import { type Callback, fit } from "../../src/train/index.ts";

@@ -42,8 +42,9 @@ const ERF_Q = [
   -1.42647390514189e-2,
 ]; // biome-ignore format: a table
 
+// biome-ignore format: a list
 export type VectorFn =
-  | "exp" | "expm1" | "log" | "log1p" | "sin" | "cos" | "atan" | "tanh" | "sigmoid" | "erf"; // biome-ignore format: a list
+  | "exp" | "expm1" | "log" | "log1p" | "sin" | "cos" | "atan" | "tanh" | "sigmoid" | "erf";
 
 /** Emits the functions into a frame's function. */
 export class VectorMath {
