@@ -2,7 +2,7 @@
 // shake off what an application leaves out and `new URL("./worker.js", import.meta.url)` is found
 // by Node and by Vite alike. Only cli and vis use libraries; since the package has no
 // dependencies, these two are bundled with their libraries inside and share the library's files.
-import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
 import { defineConfig, type UserConfig } from "tsdown";
 
@@ -12,6 +12,7 @@ const source = resolve(import.meta.dirname, "src");
 const libraryEntries = [
   "src/index.ts",
   ...["nn", "optim", "data", "io", "train"].map((room) => `src/${room}/index.ts`),
+  "src/nn/init.ts",
   "src/backend/wasm/worker.ts",
 ].filter((file) => existsSync(file));
 
@@ -21,6 +22,21 @@ const workerUrls = {
   transform(code: string, id: string) {
     if (!id.startsWith(source) || !code.includes("import.meta.url")) return null;
     return { code: code.replace(/(new URL\(\s*"\.[^"]*)\.ts"/g, '$1.js"'), map: null };
+  },
+};
+
+/**
+ * Keeps `export * as nn from "./nn/index.ts"` an export of another file. Left alone, the bundler
+ * makes an object of it, which holds every layer, and no application's bundler can shake one off.
+ */
+const namespaces = {
+  name: "namespaces",
+  resolveId(specifier: string, importer: string | undefined) {
+    if (!importer?.startsWith(source) || !specifier.startsWith("./")) return null;
+    // The declarations of a file are resolved as if they lay beside it.
+    const text = readFileSync(importer.replace(/(\.d)?\.ts$/, ".ts"), "utf8");
+    if (!new RegExp(`export \\* as \\w+ from "${specifier}"`).test(text)) return null;
+    return { id: specifier.replace(/\.ts$/, ".js"), external: true };
   },
 };
 
@@ -80,7 +96,7 @@ export default defineConfig(() => {
     unbundle: true,
     platform: "neutral",
     dts: true,
-    plugins: [workerUrls],
+    plugins: [namespaces, workerUrls],
     deps: { neverBundle: [/^node:/] },
   };
   const vis: UserConfig = {

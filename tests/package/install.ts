@@ -1,14 +1,14 @@
 // Runs once before the package tests: builds, packs, and installs the tarball into an empty project
 // in the temporary folder, with the files of consumer/ and page/ beside it. The network is not used.
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The project into which the tarball is installed; empty while src/index.ts does not exist. */
+    /** The project into which the tarball is installed. */
     consumer: string;
     tarball: string;
   }
@@ -17,12 +17,6 @@ declare module "vitest" {
 const root = join(import.meta.dirname, "..", "..");
 
 export default function setup(project: TestProject) {
-  if (!existsSync(join(root, "src/index.ts"))) {
-    console.log("package tests are skipped: src/index.ts does not exist yet");
-    project.provide("consumer", "");
-    project.provide("tarball", "");
-    return;
-  }
   const consumer = realpathSync(mkdtempSync(join(tmpdir(), "anneal-package-")));
   npm(root, "run", "build", "--silent");
   const packed = npm(root, "pack", "--ignore-scripts", "--json", "--pack-destination", consumer);

@@ -52,7 +52,7 @@ async function serve(isolated: boolean): Promise<Server> {
   return server;
 }
 
-describe.skipIf(consumer === "")("a page built by Vite", () => {
+describe("a page built by Vite", () => {
   let browser: Browser | undefined;
 
   beforeAll(async () => {
