@@ -8,7 +8,13 @@ export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
 export { detectNaN } from "./tensor/anomaly.ts";
 export { gradients } from "./tensor/autograd.ts";
-export { type CompileOptions, compile, setCheckMode } from "./tensor/compile.ts";
+export {
+  type Compiled,
+  type CompileOptions,
+  type CompileStats,
+  compile,
+  setCheckMode,
+} from "./tensor/compile.ts";
 export { noGrad, realize } from "./tensor/core.ts";
 export {
   arange,

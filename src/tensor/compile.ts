@@ -23,6 +23,17 @@ export interface CompileOptions {
 // biome-ignore lint/suspicious/noExplicitAny: any arguments; their types are kept by the caller's F.
 type AnyFunction = (...args: any[]) => any;
 
+/** What a compiled function has cost so far. */
+export interface CompileStats {
+  /** Times that the function was traced: signatures, and changes of mode. */
+  traces: number;
+  /** Milliseconds of tracing, lowering and compiling, all of it on the first call of a signature. On a
+   *  device that compiles in the background, only what the caller waited for. */
+  compileMs: number;
+}
+
+export type Compiled<F extends AnyFunction> = F & { readonly stats: Readonly<CompileStats> };
+
 /** A traced signature of a function. */
 interface Variant {
   readonly generation: number;
@@ -67,20 +78,24 @@ function checks(options: CompileOptions): boolean {
  *   return loss;
  * });
  */
-export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = {}): F {
+export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = {}): Compiled<F> {
   if (typeof fn !== "function") {
     throw new ArgumentError("compile", `takes a function, got ${fn === null ? "null" : typeof fn}`);
   }
   refuseAsync(fn);
   const variants: Variant[] = [];
   const scratch: Tensor[] = [];
+  const stats: CompileStats = { traces: 0, compileMs: 0 };
   const compiled = (...args: unknown[]): unknown => {
     if (activeTrace() !== null) return fn(...args);
     let tensors = scratch;
     let variant = find(variants, args, tensors);
     if (variant === null) {
       tensors = [];
+      const start = performance.now();
       variant = makeVariant(fn, args, tensors);
+      stats.traces++;
+      stats.compileMs += performance.now() - start;
       keep(variants, variant);
     } else if (!variant.checked) {
       tensors = scratch.slice();
@@ -91,7 +106,7 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
     scratch.length = 0; // lets the arguments go
     return result;
   };
-  return compiled as F;
+  return Object.assign(compiled as F, { stats });
 }
 
 function refuseAsync(fn: AnyFunction): void {
