@@ -155,7 +155,7 @@ async function train(
   // One more than there are: the schedule also moves on after the last step.
   const totalSteps = epochs * data.train.length + 1;
   const cycle = new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps, pctStart: 0.2 });
-  const { bar: progress, table } = reporter(terminal, epochs);
+  const { bar: progress, table } = reporter(terminal, epochs, options.resume !== undefined);
   const interrupt = new Interrupt(() => progress.end?.());
   try {
     return await fit(model, {
@@ -166,7 +166,7 @@ async function train(
       callbacks: [losses, jsonLog(join(folder, files.history)), table],
       seed: config.seed,
       checkpoint: { folder: join(folder, files.checkpoints), every: checkpointEvery, keep: 2 },
-      resume: options.resume === undefined ? false : join(folder, files.checkpoints),
+      resume: options.resume !== undefined,
       detectNaN: options.detectNan ?? false,
       signal: interrupt.signal,
     });
@@ -176,13 +176,19 @@ async function train(
 }
 
 /** The bar while an epoch runs, and a row of the table when it is over. */
-function reporter(terminal: Terminal, epochs: number): { bar: ProgressReporter; table: Callback } {
+function reporter(
+  terminal: Terminal,
+  epochs: number,
+  resuming: boolean,
+): { bar: ProgressReporter; table: Callback } {
   const bar = terminalProgress();
   const { head, row } = epochTable(terminal);
   const table: Callback = {
     name: "table",
     onStart({ step, history }) {
-      if (step > 0) terminal.print(`resumed after step ${step.toLocaleString("en")}\n`);
+      const from =
+        step > 0 ? `after step ${step.toLocaleString("en")}` : "at its start: no checkpoint";
+      if (resuming) terminal.print(`resumed ${from}\n`);
       terminal.print(head);
       for (const record of history) terminal.print(row(record, epochs));
     },
