@@ -55,11 +55,13 @@ export class OneCycleLR extends LRScheduler {
 
   at(_base: Base, epoch: number): Setting {
     const last = this.#phases.at(-1)!.end;
-    if (epoch > last) {
+    // The usual loop steps once more after its last batch: PyTorch lets the curve run on for that one.
+    if (epoch > last + 1) {
       const detail = `step ${epoch} is after the last of ${last + 1} steps`;
       throw new ArgumentError("OneCycleLR", detail, { hint: "give all steps as totalSteps" });
     }
-    const index = this.#phases.findIndex(({ end }) => epoch <= end);
+    const found = this.#phases.findIndex(({ end }) => epoch <= end);
+    const index = found < 0 ? this.#phases.length - 1 : found;
     const { end, lr, momentum } = this.#phases[index]!;
     const start = index === 0 ? 0 : this.#phases[index - 1]!.end;
     const t = (epoch - start) / (end - start);

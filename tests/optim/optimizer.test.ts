@@ -240,6 +240,13 @@ describe("an optimizer", () => {
 });
 
 describe("schedules", () => {
+  it("steps the one-cycle schedule past its end as PyTorch 1.13 does", () => {
+    const optimizer = optimizerOf();
+    const schedule = new optim.OneCycleLR(optimizer, { maxLr: 1, totalSteps: 10 });
+    for (let i = 0; i < 10; i++) schedule.step();
+    expect(optimizer.lr).toBeCloseTo(0.04951936798652623, 6);
+  });
+
   const optimizerOf = (lr = 1) => new optim.SGD([weight()], { lr, momentum: 0.9 });
   const lrs = (optimizer: optim.Optimizer, schedule: { step(): void }, steps: number) =>
     Array.from({ length: steps }, () => {
@@ -277,6 +284,7 @@ describe("schedules", () => {
     const schedule = new optim.OneCycleLR(optimizer, { maxLr: 1, totalSteps: 3 });
     schedule.step();
     schedule.step();
-    expect(() => schedule.step()).toThrow("OneCycleLR: step 3 is after the last of 3 steps");
+    schedule.step(); // after the last batch, as PyTorch's loop does
+    expect(() => schedule.step()).toThrow("OneCycleLR: step 4 is after the last of 3 steps");
   });
 });
