@@ -17,7 +17,7 @@ import {
   saveWeights,
 } from "../train/index.ts";
 import { runtimeName } from "../util/env.ts";
-import { LoadError } from "../util/errors.ts";
+import { LoadError, NumericError } from "../util/errors.ts";
 import { report, sparkline } from "../vis/index.ts";
 import { Interrupt } from "./interrupt.ts";
 import { type MnistBatches, mnistBatches } from "./mnist-data.ts";
@@ -170,9 +170,19 @@ async function train(
       detectNaN: options.detectNan ?? false,
       signal: interrupt.signal,
     });
+  } catch (error) {
+    throw error instanceof NumericError && !options.detectNan ? withAdvice(error) : error;
   } finally {
     interrupt.release();
   }
+}
+
+/** The hint in the words of the command line. */
+function withAdvice(error: NumericError): NumericError {
+  const kept = /the last good checkpoint is [^;]+/.exec(error.hint ?? "")?.[0];
+  const advice = "--detect-nan names the op and the layer, a lower --lr may avoid it";
+  const hint = kept === undefined ? advice : `${advice}; ${kept}`;
+  return new NumericError(error.op, error.detail, { hint, in: error.in, cause: error });
 }
 
 /** The bar while an epoch runs, and a row of the table when it is over. */

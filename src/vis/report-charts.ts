@@ -89,27 +89,40 @@ export const chartScript = `
   const drawn = new Map();
   const color = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
   const font = "12px system-ui, sans-serif";
-  const number = (v) => v == null ? "-" : Math.abs(v) >= 0.001 || v === 0 ? String(+v.toFixed(4)) : v.toExponential(1);
+  const number = (v) => {
+    if (v == null) return "-";
+    return Math.abs(v) >= 0.001 || v === 0 ? String(+v.toFixed(4)) : v.toExponential(1);
+  };
   const axis = (more) => ({
     stroke: color("--quiet"), font, labelFont: font, labelSize: 18,
-    grid: { stroke: color("--line"), width: 1 }, ticks: { stroke: color("--line"), width: 1, size: 4 }, ...more,
+    grid: { stroke: color("--line"), width: 1 },
+    ticks: { stroke: color("--line"), width: 1, size: 4 },
+    ...more,
   });
-  const whole = (chart) => (u, splits) => splits.map((v) => chart.x !== "epoch" || Number.isInteger(v) ? v.toLocaleString("en") : "");
-  const logTicks = (u, splits) => splits.map((v) => v == null || !/^[125]/.test(v.toExponential()) ? "" : number(v));
-  const range = (chart) => chart.data[0].length > 1 ? undefined : [chart.data[0][0] - 1, chart.data[0][0] + 1];
+  const count = (v) => v == null ? "-" : v.toLocaleString("en");
+  const counts = (u, splits) => splits.map((v) => Number.isInteger(v) ? count(v) : "");
+  const numbers = (u, splits) => splits.map(number);
+  const powers = (u, splits) => splits.map((v) => v > 0 && Math.log10(v) % 1 === 0 ? number(v) : "");
+  function range({ data: [x] }) {
+    return x.length > 1 ? undefined : [x[0] - 1, x[0] + 1];
+  }
+  function series(chart) {
+    const few = chart.data[0].length < 40;
+    return chart.series.map((s) => ({
+      label: s.label, stroke: color(s.color), alpha: s.faint ? 0.35 : 1, width: s.faint ? 1 : 2,
+      value: (u, v) => number(v), points: { show: few, size: 6, fill: color(s.color) },
+    }));
+  }
   function options(chart, width) {
     return {
       width, height: width < 480 ? 220 : 260,
       legend: { live: true }, cursor: { drag: { x: true, y: false }, points: { size: 7 } },
       scales: { x: { time: false, range: range(chart) }, y: { distr: chart.log ? 3 : 1 } },
-      axes: [axis({ label: chart.x, values: whole(chart), size: 36 }), axis({ size: 58, values: chart.log ? logTicks : (u, s) => s.map(number) })],
-      series: [
-        { label: chart.x, value: (u, v) => v == null ? "-" : v.toLocaleString("en") },
-        ...chart.series.map((s) => ({
-          label: s.label, stroke: color(s.color), alpha: s.faint ? 0.35 : 1, width: s.faint ? 1 : 2,
-          value: (u, v) => number(v), spanGaps: false, points: { show: chart.data[0].length < 40, size: 6, fill: color(s.color) },
-        })),
+      axes: [
+        axis({ label: chart.x, values: counts, size: 36 }),
+        axis({ values: chart.log ? powers : numbers, size: 58 }),
       ],
+      series: [{ label: chart.x, value: (u, v) => count(v) }, ...series(chart)],
     };
   }
   function draw(chart) {

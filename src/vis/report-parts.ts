@@ -23,7 +23,8 @@ export function escapeHtml(text: string): string {
 export function chartSection(charts: readonly Chart[]): string {
   if (charts.length === 0) return "";
   const places = charts.map(({ id, title, wide }) => {
-    return `<figure${wide ? ' class="wide"' : ""}><figcaption>${escapeHtml(title)}</figcaption><div id="${id}"></div></figure>`;
+    const caption = `<figcaption>${escapeHtml(title)}</figcaption>`;
+    return `<figure${wide ? ' class="wide"' : ""}>${caption}<div id="${id}"></div></figure>`;
   });
   return `<section class="charts">${places.join("")}</section>`;
 }
@@ -39,7 +40,13 @@ export function historySection(history: readonly Readonly<Record<string, unknown
     const cells = names.map((name) => `<td>${escapeHtml(numberText(name, record[name]))}</td>`);
     return `<tr>${cells.join("")}</tr>`;
   });
-  return `<section><h2>Epochs</h2><div class="scroll"><table class="numbers"><thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody></table></div></section>`;
+  return `<section><h2>Epochs</h2>${tableOf("numbers", head, rows)}</section>`;
+}
+
+/** A table that scrolls by itself where the page is too narrow. */
+function tableOf(kind: string, head: string, rows: readonly string[], foot = ""): string {
+  const parts = `<thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody>${foot}`;
+  return `<div class="scroll"><table class="${kind}">${parts}</table></div>`;
 }
 
 /** The confusion matrix: the deeper a cell's colour, the more samples, on a scale of powers. */
@@ -63,7 +70,11 @@ export function matrixSection({ matrix, labels }: NonNullable<ReportRun["confusi
     return `<li><strong>${times}</strong> × ${names[is]} taken for ${names[said]}</li>`;
   });
   const list = often.length > 0 ? `<ol class="often">${often.join("")}</ol>` : "";
-  return `<section><h2>Confusion matrix</h2><p class="note">Rows: what it is. Columns: what the model said. Right: how much of the row is right.</p><div class="pair"><div class="scroll"><table class="matrix"><thead><tr><th></th>${head}<th class="rate">right</th></tr></thead><tbody>${rows.join("")}</tbody></table></div>${list}</div></section>`;
+  const note =
+    "Rows: what it is. Columns: what the model said. Right: how much of the row is right.";
+  const shown = tableOf("matrix", `<th></th>${head}<th class="rate">right</th>`, rows);
+  const title = `<h2>Confusion matrix</h2><p class="note">${note}</p>`;
+  return `<section>${title}<div class="pair">${shown}${list}</div></section>`;
 }
 
 /** The worst mistakes as pictures. */
@@ -72,9 +83,13 @@ export function mistakeSection(mistakes: readonly Mistake[]): string {
   const cards = mistakes.map(({ picture, truth, said, probability }) => {
     const [is, says] = [escapeHtml(truth), escapeHtml(said)];
     const sure = percent(probability);
-    return `<li><img src="${pngDataUrl(picture)}" alt="a ${is}, taken for a ${says}" width="84" height="84"><span><b>${says}</b> ${sure}</span><span>is <b>${is}</b></span></li>`;
+    const alt = `a ${is}, taken for a ${says}`;
+    const img = `<img src="${pngDataUrl(picture)}" alt="${alt}" width="84" height="84">`;
+    return `<li>${img}<span><b>${says}</b> ${sure}</span><span>is <b>${is}</b></span></li>`;
   });
-  return `<section><h2>Worst mistakes</h2><p class="note">Wrong, and most sure of it: what the model said, how sure it was, and what it is.</p><ul class="mistakes">${cards.join("")}</ul></section>`;
+  const note = "Wrong, and most sure of it: what the model said, how sure it was, and what it is.";
+  const title = `<h2>Worst mistakes</h2><p class="note">${note}</p>`;
+  return `<section>${title}<ul class="mistakes">${cards.join("")}</ul></section>`;
 }
 
 /** The layers of the model. */
@@ -84,10 +99,14 @@ export function modelSection({ rows, total, bytes }: ModelTable): string {
     const shape = outputShape ? `[${outputShape.slice(1).join(", ")}]` : "-";
     const count = parameters > 0 ? grouped(parameters) : "-";
     const label = name === "" ? escapeHtml(kind) : `${escapeHtml(name)} <i>${escapeHtml(kind)}</i>`;
-    return `<tr><td style="padding-left:${0.6 + 1.2 * depth}em">${label}</td><td>${shape}</td><td>${count}</td></tr>`;
+    const cell = `<td style="padding-left:${0.6 + 1.2 * depth}em">${label}</td>`;
+    return `<tr>${cell}<td>${shape}</td><td>${count}</td></tr>`;
   });
   const size = `${(bytes / 1e6).toFixed(2)} MB`;
-  return `<section><h2>Model</h2><div class="scroll"><table class="model"><thead><tr><th>layer</th><th>output of a sample</th><th>parameters</th></tr></thead><tbody>${lines.join("")}</tbody><tfoot><tr><td>total</td><td>${size}</td><td>${grouped(total)}</td></tr></tfoot></table></div></section>`;
+  const head = "<th>layer</th><th>output of a sample</th><th>parameters</th>";
+  const sums = `<td>total</td><td>${size}</td><td>${grouped(total)}</td>`;
+  const shown = tableOf("model", head, lines, `<tfoot><tr>${sums}</tr></tfoot>`);
+  return `<section><h2>Model</h2>${shown}</section>`;
 }
 
 /** Named lists of facts, side by side. */

@@ -15,7 +15,8 @@ export const reportCss = `
 }
 * { box-sizing: border-box; }
 body {
-  margin: 0 auto; max-width: 1040px; padding: 2rem 1.25rem 4rem; background: var(--paper); color: var(--ink);
+  margin: 0 auto; max-width: 1040px; padding: 2rem 1.25rem 4rem;
+  background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; font-variant-numeric: tabular-nums;
 }
 h1 { font-size: 1.15rem; font-weight: 600; margin: 0; color: var(--quiet); }
@@ -56,9 +57,17 @@ tfoot td { font-weight: 600; }
 .matrix .rate { color: var(--quiet); text-align: right; white-space: nowrap; padding-left: .8rem; }
 .often { margin: 2rem 0 0; padding: 0; list-style: none; color: var(--quiet); }
 .often strong { color: var(--ink); }
-.mistakes { list-style: none; margin: 0; padding: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 1rem .75rem; }
-.mistakes li { display: flex; flex-direction: column; align-items: center; font-size: 13px; line-height: 1.4; color: var(--quiet); }
-.mistakes img { image-rendering: pixelated; border-radius: 6px; margin-bottom: .3rem; border: 1px solid var(--line); }
+.mistakes {
+  list-style: none; margin: 0; padding: 0;
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 1rem .75rem;
+}
+.mistakes li {
+  display: flex; flex-direction: column; align-items: center;
+  font-size: 13px; line-height: 1.4; color: var(--quiet);
+}
+.mistakes img {
+  image-rendering: pixelated; border-radius: 6px; margin-bottom: .3rem; border: 1px solid var(--line);
+}
 .mistakes b { color: var(--ink); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: 0; }
 dt { color: var(--quiet); }

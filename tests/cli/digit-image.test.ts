@@ -107,7 +107,7 @@ describe("readDigit", () => {
     [0, "grey"],
     [2, "colour"],
     [6, "colour and alpha"],
-  ] as const)("reads colour type %i, %s", async (colorType) => {
+  ] as [ColorType, string][])("reads colour type %i, %s", async (colorType) => {
     const digit = await read(`${colorType}.png`, encoded(colorType));
     expect(filled(digit)).toEqual({ top: 5, bottom: 24, left: 11, right: 17 });
   });

