@@ -4,6 +4,9 @@ import { defineConfig } from "vitest/config";
 
 const root = import.meta.dirname;
 
+/** The folder where .ci/run wants the results, besides the report on the terminal. */
+const results = process.env.ANNEAL_TEST_RESULTS;
+
 export default defineConfig({
   // "anneal" and its subpaths mean the sources, as they do for the type checker.
   resolve: {
@@ -19,5 +22,8 @@ export default defineConfig({
     // Biome's rule against focused tests takes fit(…) for one; here they are refused.
     allowOnly: false,
     testTimeout: 30_000,
+    reporters: results
+      ? ["default", ["json", { outputFile: `${results}/unit.json` }]]
+      : ["default"],
   },
 });
