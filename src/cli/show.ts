@@ -44,7 +44,7 @@ export function epochTable({ style }: Terminal): {
 /** The confusion matrix, a row of test digits, and a row of mistakes. */
 export function showResult({ matrix, answers, mistakes }: TestResult, terminal: Terminal): string {
   const { style } = terminal;
-  const most = Math.max(1, Math.floor((Math.min(terminal.columns, 120) + 2) / (22 + 2)));
+  const most = Math.max(1, Math.floor((Math.min(terminal.columns, 120) + 2) / (24 + 2)));
   const parts = [drawMatrix(matrix, style)];
   parts.push("", digitRow(answers.slice(0, most), terminal));
   if (mistakes.length > 0) {
@@ -57,7 +57,7 @@ export function showResult({ matrix, answers, mistakes }: TestResult, terminal: 
 function digitRow(answers: readonly Answer[], { style }: Terminal): string {
   const blocks = answers.map((answer) => {
     const picture = { pixels: answer.pixels, rows: 28, cols: 28 };
-    return `${drawDigit(picture, { ...style, margin: 3 })}\n${caption(answer)}`;
+    return `${drawDigit(picture, { ...style, margin: 2 })}\n${caption(answer)}`;
   });
   return beside(blocks);
 }

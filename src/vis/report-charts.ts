@@ -58,7 +58,8 @@ function column(history: ReportRun["history"], name: string): (number | null)[] 
 function stepChart(losses: readonly number[]): Chart {
   const points = averaged(losses, mostPoints);
   const steps = points.map((_, i) => Math.round(((i + 1) * losses.length) / points.length));
-  const mean = averaged(smoothed(losses), mostPoints);
+  const window = Math.min(33, Math.max(5, losses.length / 40)); // a short run has less to smooth
+  const mean = averaged(smoothed(losses, 1 - 1 / window), mostPoints);
   const positive = (value: number) => (value > 0 ? finite(value) : null); // a log scale takes no 0
   return {
     id: "chart-steps",
@@ -90,7 +91,7 @@ export const chartScript = `
   const color = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
   const font = "12px system-ui, sans-serif";
   const number = (v) => {
-    if (v == null) return "-";
+    if (v == null) return "";
     return Math.abs(v) >= 0.001 || v === 0 ? String(+v.toFixed(4)) : v.toExponential(1);
   };
   const axis = (more) => ({
@@ -99,7 +100,7 @@ export const chartScript = `
     ticks: { stroke: color("--line"), width: 1, size: 4 },
     ...more,
   });
-  const count = (v) => v == null ? "-" : v.toLocaleString("en");
+  const count = (v) => v == null ? "" : v.toLocaleString("en");
   const counts = (u, splits) => splits.map((v) => Number.isInteger(v) ? count(v) : "");
   const numbers = (u, splits) => splits.map(number);
   const powers = (u, splits) => splits.map((v) => v > 0 && Math.log10(v) % 1 === 0 ? number(v) : "");
