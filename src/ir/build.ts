@@ -4,7 +4,7 @@
 
 import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
 import type { Buffer } from "./buffer.ts";
-import { type DType, isFloat, isInt } from "./dtype.ts";
+import { type DType, isFloat } from "./dtype.ts";
 import { Node, type Shape, sizeOf } from "./node.ts";
 import type { Attrs, BinaryOp, CompareOp, ReduceOp, UnaryOp } from "./op.ts";
 
@@ -332,5 +332,3 @@ export function bufferNode(buffer: Buffer, shape: Shape): Node {
   node.buffer = buffer;
   return node;
 }
-
-export { isFloat, isInt };

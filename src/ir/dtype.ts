@@ -44,10 +44,6 @@ export function isFloat(dtype: DType): boolean {
   return dtype === "float32" || dtype === "float64";
 }
 
-export function isInt(dtype: DType): boolean {
-  return dtype === "int32" || dtype === "uint8";
-}
-
 const rank: { [K in DType]: number } = { bool: 0, uint8: 1, int32: 2, float32: 3, float64: 4 };
 
 /** The dtype of an expression of two tensors: the higher of bool < uint8 < int32 < floats. */

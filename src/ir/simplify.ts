@@ -173,7 +173,3 @@ function reshapeOfExpand(n: Node): Node | null {
   if (x.op !== "expand" || sizeOf(x.src[0].shape) !== 1) return null;
   return broadcastTo(reshape(x.src[0], []), n.shape);
 }
-
-export function simplify(graph: Graph): Graph {
-  return rewrite(graph, simplifyRules);
-}

@@ -140,7 +140,7 @@ function findEpilogues(
       if (next?.length !== 1) break;
       const user = next[0];
       const fits =
-        (isElementwise(user.op) || false) &&
+        isElementwise(user.op) &&
         user.op !== "compare" &&
         user.dtype === node.dtype &&
         user.src.every((s) => s.shape.length === node.shape.length) &&

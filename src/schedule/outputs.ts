@@ -20,49 +20,40 @@ function toTemp(planner: Planner, node: Node): number {
   return buffer;
 }
 
-export const copyNode = {
-  /** Data without elements needs no kernel. */
-  empty(planner: Planner, node: Node): void {
-    const buffer = planner.temp(node.dtype, sizeOf(node.shape));
-    planner.placements.set(node, { buffer, strides: rowMajor(node.shape), offset: 0 });
-  },
-};
+/** Old values of inputs that are both a result and overwritten: saved before anything runs. */
+export function saveOldValues(planner: Planner): Map<Node, number> {
+  const { graph } = planner;
+  const saved = new Map<Node, number>();
+  for (const node of graph.outputs) {
+    const input = graph.inputs.indexOf(node);
+    if (input < 0 || saved.has(node) || !graph.into.includes(input)) continue;
+    saved.set(node, toTemp(planner, node));
+  }
+  return saved;
+}
 
-export const planOutputs = {
-  /** Old values of inputs that are both a result and overwritten: saved before anything runs. */
-  saveOld(planner: Planner): Map<Node, number> {
-    const { graph } = planner;
-    const saved = new Map<Node, number>();
-    for (const node of graph.outputs) {
-      const input = graph.inputs.indexOf(node);
-      if (input < 0 || saved.has(node) || !graph.into.includes(input)) continue;
-      saved.set(node, toTemp(planner, node));
+/** Finds or makes the buffer of each output; assignments that no kernel did are copies at the very end. */
+export function finishOutputs(planner: Planner, saved: ReadonlyMap<Node, number>): PlanOutput[] {
+  const { graph } = planner;
+  const late: [number, number, Node][] = [];
+  const outputs = graph.outputs.map((node, i): PlanOutput => {
+    const into = graph.into[i];
+    const common = { dtype: node.dtype, size: sizeOf(node.shape), into };
+    const placed = planner.placements.get(node);
+    const ready = placed && isRowMajor(placed, node.shape) ? placed.buffer : -1;
+    if (into < 0) {
+      const buffer = saved.get(node) ?? (ready >= 0 ? ready : toTemp(planner, node));
+      return { ...common, buffer };
     }
-    return saved;
-  },
-
-  finish(planner: Planner, saved: ReadonlyMap<Node, number>): PlanOutput[] {
-    const { graph } = planner;
-    const late: [number, number, Node][] = [];
-    const outputs = graph.outputs.map((node, i): PlanOutput => {
-      const into = graph.into[i];
-      const common = { dtype: node.dtype, size: sizeOf(node.shape), into };
-      const placed = planner.placements.get(node);
-      const ready = placed && isRowMajor(placed, node.shape) ? placed.buffer : -1;
-      if (into < 0) {
-        const buffer = saved.get(node) ?? (ready >= 0 ? ready : toTemp(planner, node));
-        return { ...common, buffer };
-      }
-      if (planner.direct.get(node) !== into) {
-        const own = ready >= 0 && planner.buffers[ready].input < 0;
-        late.push([own ? ready : (saved.get(node) ?? toTemp(planner, node)), into, node]);
-      }
-      return { ...common, buffer: into };
-    });
-    for (const [from, into, node] of late) {
-      planner.placements.set(node, { buffer: from, strides: rowMajor(node.shape), offset: 0 });
-      copyTo(planner, node, into);
+    if (planner.direct.get(node) !== into) {
+      const own = ready >= 0 && planner.buffers[ready].input < 0;
+      late.push([own ? ready : (saved.get(node) ?? toTemp(planner, node)), into, node]);
     }
-    return outputs;
-  },
-};
+    return { ...common, buffer: into };
+  });
+  for (const [from, into, node] of late) {
+    planner.placements.set(node, { buffer: from, strides: rowMajor(node.shape), offset: 0 });
+    copyTo(planner, node, into);
+  }
+  return outputs;
+}

@@ -12,7 +12,7 @@ import { lowerLoop, lowerScatter } from "./loops.ts";
 import { isRowMajor, NeedsData } from "./lower.ts";
 import { planMemory } from "./memory.ts";
 import { orderGroups } from "./order-groups.ts";
-import { copyNode, planOutputs } from "./outputs.ts";
+import { finishOutputs, saveOldValues } from "./outputs.ts";
 import type { Plan, Target } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { prepareRules } from "./prepare.ts";
@@ -50,22 +50,28 @@ function plan(original: Graph, graph: Graph, target: Target, hints: Hints): Plan
   const { groups, direct } = orderGroups(graph, fused, grouping.realized);
   for (const [node, input] of direct) planner.direct.set(node, input);
   const needed = readers(graph, groups, grouping);
-  const saved = planOutputs.saveOld(planner);
+  const saved = saveOldValues(planner);
   for (const group of groups) lowerGroup(planner, group, needed);
-  const outputs = planOutputs.finish(planner, saved);
+  const outputs = finishOutputs(planner, saved);
   const arenaBytes = planMemory(planner.buffers, planner.steps, outputs);
   const commit = firstWrite(planner);
   const { buffers, steps } = planner;
   return { graph: original, buffers, steps, outputs, arenaBytes, commit };
 }
 
-function lowerGroup(planner: Planner, group: Group, needed: (g: Group, n: Node) => boolean): void {
+function lowerGroup(planner: Planner, group: Group, needed: (n: Node) => boolean): void {
   if (group.items.length === 1 && aliases(planner, group.items[0])) return;
   if (group.space.includes(0) && group.kind !== "scatter" && !group.inner.includes(true)) {
-    for (const item of group.items) copyNode.empty(planner, item);
+    for (const item of group.items) placeEmpty(planner, item);
   } else if (group.kind === "contract") lowerContract(planner, group);
   else if (group.kind === "scatter") lowerScatter(planner, group);
-  else lowerLoop(planner, group, (n) => needed(group, n));
+  else lowerLoop(planner, group, needed);
+}
+
+/** Data without elements needs no kernel. */
+function placeEmpty(planner: Planner, node: Node): void {
+  const buffer = planner.temp(node.dtype, 0);
+  planner.placements.set(node, { buffer, strides: rowMajor(node.shape), offset: 0 });
 }
 
 /** A reshape of data in row-major order is that data. */
@@ -95,7 +101,7 @@ function readers(graph: Graph, groups: readonly Group[], grouping: Grouping) {
       } else stack.push(...n.src);
     }
   }
-  return (_group: Group, n: Node) => outputs.has(n) || outside.has(n);
+  return (n: Node) => outputs.has(n) || outside.has(n);
 }
 
 function firstWrite(planner: Planner): number {

@@ -2,6 +2,7 @@
 // is replaced first, so that no infinity of it reaches the gradient as 0·∞.
 
 import * as b from "../../ir/build.ts";
+import { isFloat } from "../../ir/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import { nodeOf, wrap } from "../core.ts";
 import type { Tensor } from "../tensor.ts";
@@ -108,7 +109,7 @@ export function leakyRelu(x: Tensor, negativeSlope = 0.01): Tensor {
 export function prelu(x: Tensor, weight: Tensor): Tensor {
   const [v, w] = [nodeOf(x), nodeOf(weight)];
   const channels = x.shape.length > 1 ? x.shape[1] : 1;
-  if (weight.shape.length > 1 || (b.isFloat(w.dtype) && ![1, channels].includes(size(weight)))) {
+  if (weight.shape.length > 1 || (isFloat(w.dtype) && ![1, channels].includes(size(weight)))) {
     throw shapeError("prelu", `weight has ${size(weight)} slopes, the input ${channels} channels`);
   }
   const shape = x.shape.map((_, i) => (i === 1 ? size(weight) : 1));

@@ -1,8 +1,8 @@
 // What every op needs: operands as nodes (broadcast, promoted), axes as positions, errors that say
 // where in the model they happened. Not here: the ops.
 
-import { broadcastShape, broadcastTo, cast, isFloat, scalar, show } from "../../ir/build.ts";
-import { type DType, promote } from "../../ir/dtype.ts";
+import { broadcastShape, broadcastTo, cast, scalar, show } from "../../ir/build.ts";
+import { type DType, isFloat, promote } from "../../ir/dtype.ts";
 import { currentScope, type Node, type Shape } from "../../ir/node.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../../util/errors.ts";
 import { nodeOf, wrap } from "../core.ts";

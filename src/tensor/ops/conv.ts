@@ -2,6 +2,7 @@
 // Not here: how they are computed; `conv` is one node, which the compiler takes apart.
 
 import * as b from "../../ir/build.ts";
+import { isFloat } from "../../ir/dtype.ts";
 import type { Node, Shape } from "../../ir/node.ts";
 import { nodeOf, wrap } from "../core.ts";
 import type { Axes } from "../shape-types.ts";
@@ -46,7 +47,7 @@ function prepare(op: string, dims: Dims, x: Tensor, w: Tensor, bias: Tensor | nu
   if (w.shape.length !== dims + 2) {
     throw shapeError(op, `the weight must have ${dims + 2} axes, got ${b.show(w.shape)}`);
   }
-  if (x.dtype !== w.dtype || !b.isFloat(x.dtype)) {
+  if (x.dtype !== w.dtype || !isFloat(x.dtype)) {
     const hint = x.dtype === w.dtype ? "use x.float()" : `use x.to("${w.dtype}")`;
     throw dtypeError(op, `needs one float dtype, got ${x.dtype} and ${w.dtype}`, hint);
   }

@@ -1,0 +1,102 @@
+// What ends up in one kernel: the promises of the design about fusion, layout and memory.
+import { describe, expect, it } from "vitest";
+import { grad } from "../../src/autodiff/backward.ts";
+import { Buffer } from "../../src/ir/buffer.ts";
+import * as b from "../../src/ir/build.ts";
+import { makeGraph } from "../../src/ir/graph.ts";
+import type { Node } from "../../src/ir/node.ts";
+import type { LoopKernel } from "../../src/schedule/kernel.ts";
+import { lower } from "../../src/schedule/pipeline.ts";
+import type { Plan } from "../../src/schedule/plan.ts";
+
+const target = { columns: 16, lanes: 4 };
+const data = (shape: number[], state = false): Node => {
+  const size = shape.reduce((p, d) => p * d, 1);
+  return b.bufferNode(new Buffer("float32", size, new Float32Array(size), state), shape);
+};
+const plan = (outputs: Node[], into?: (Buffer | null)[]): Plan =>
+  lower(makeGraph(outputs, into), target);
+const kinds = (p: Plan) => p.steps.map((s) => s.kernel.kind);
+const last = (x: Node) => [x.shape.length - 1];
+
+describe("one kernel", () => {
+  it("for softmax over rows", () => {
+    const x = data([64, 100]);
+    const top = b.expand(b.reduce("max", x, last(x)), x.shape);
+    const e = b.unary("exp", b.binary("sub", x, top));
+    const y = b.binary("div", e, b.expand(b.reduce("sum", e, last(x)), x.shape));
+    const p = plan([y]);
+    expect(kinds(p)).toEqual(["loop"]);
+    expect(p.buffers.filter((buffer) => buffer.input < 0)).toHaveLength(1);
+  });
+
+  it("for Adam's three outputs, written where the old values lie", () => {
+    const [p, g, m, v] = [0, 1, 2, 3].map(() => data([300, 7], true)) as [Node, Node, Node, Node];
+    const c = (x: number) => b.broadcastTo(b.scalar(x, "float32"), p.shape);
+    const mul = (x: Node, y: Node) => b.binary("mul", x, y);
+    const m2 = b.binary("add", mul(m, c(0.9)), mul(g, c(0.1)));
+    const v2 = b.binary("add", mul(v, c(0.999)), mul(mul(g, g), c(0.001)));
+    const p2 = b.binary("sub", p, b.binary("div", mul(m2, c(0.01)), b.unary("sqrt", v2)));
+    const made = plan([p2, m2, v2], [p.buffer, m.buffer, v.buffer]);
+    expect(kinds(made)).toEqual(["loop"]);
+    expect(made.arenaBytes).toBe(0);
+    expect(made.outputs.map((o) => made.buffers[o.buffer]!.input)).toEqual(
+      made.outputs.map((o) => o.into),
+    );
+    const kernel = made.steps[0]!.kernel as LoopKernel;
+    expect(kernel.axes).toEqual([2100]);
+  });
+
+  it("for a convolution with bias and relu, channels last, weights in panels", () => {
+    const attrs = { stride: [1, 1], lo: [0, 0], hi: [0, 0], dilation: [1, 1], groups: 1 };
+    const y = b.conv(data([8, 16, 10, 10]), data([32, 16, 3, 3]), attrs);
+    const bias = b.broadcastTo(b.reshape(data([32]), [1, 32, 1, 1]), y.shape);
+    const z = b.unary("relu", b.binary("add", y, bias));
+    const w2 = data([16, 32, 3, 3]);
+    const p = plan([b.reduce("sum", b.conv(z, w2, attrs), [0, 2, 3])]);
+    const contracts = p.steps.filter((s) => s.kernel.kind === "contract");
+    expect(contracts.map((s) => s.label.split(" ")[0])).toEqual(["contract+relu", "contract"]);
+    // The second convolution reads the first one's result as it was laid: no copy between.
+    const made = contracts[0]!.buffers.filter((_, i) => contracts[0]!.kernel.operands[i]!.write);
+    expect(contracts[1]!.buffers).toContain(made[0]);
+  });
+});
+
+describe("the plan", () => {
+  it("cuts a long reduction into pieces that run in parallel", () => {
+    const p = plan([b.reduce("sum", data([100_000]), [0])]);
+    expect(kinds(p)).toEqual(["loop", "loop"]);
+    expect(p.steps[0]!.kernel.axes[0]).toBeGreaterThan(8);
+  });
+
+  it("reuses the memory of what is dead", () => {
+    let x = b.contract(data([64, 64]), data([64, 64]), { a: "ik", b: "kj", out: "ij" });
+    for (let i = 0; i < 20; i++) {
+      x = b.contract(x, data([64, 64]), { a: "ik", b: "kj", out: "ij" });
+    }
+    const p = plan([b.reduce("sum", x, [0, 1])]);
+    expect(p.arenaBytes).toBeLessThan(4 * 64 * 64 * 4);
+  });
+
+  it("multiplies a vector as a product and a sum, not in panels", () => {
+    const p = plan([b.contract(data([1, 300]), data([50, 300]), { a: "bk", b: "ok", out: "bo" })]);
+    expect(kinds(p)).toEqual(["loop"]);
+  });
+
+  it("keeps a gradient of a linear layer to one contraction an operand", () => {
+    const [x, w] = [data([32, 48]), data([64, 48])];
+    const y = b.contract(x, w, { a: "bk", b: "ok", out: "bo" });
+    const grads = grad([y], [b.full(1, y.shape, "float32")], [x, w]) as Node[];
+    const g = data([32, 64]);
+    const real = grad([b.binary("mul", y, g)], [b.full(1, y.shape, "float32")], [x, w]) as Node[];
+    expect(grads).toHaveLength(2);
+    expect(kinds(plan(real)).filter((k) => k === "contract")).toHaveLength(2);
+  });
+
+  it("computes nothing for a number that the user changes between runs", () => {
+    const x = data([10]);
+    const key = (value: number) =>
+      makeGraph([b.binary("mul", x, b.broadcastTo(b.scalar(value, "float32"), [10]))]).key;
+    expect(key(2)).toBe(key(3));
+  });
+});
