@@ -42,7 +42,8 @@ export async function predictMnist(options: PredictOptions, terminal: Terminal):
     ),
   );
   print();
-  print(`${options.image} shows a ${said} (${percent(probabilities[said]!)}), says ${run}`);
+  const article = said === 8 ? "an" : "a";
+  print(`${options.image} shows ${article} ${said} (${percent(probabilities[said]!)}), says ${run}`);
 }
 
 async function latestTrained(out: string): Promise<string> {
