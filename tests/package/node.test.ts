@@ -59,6 +59,7 @@ describe("the packed package", () => {
   it.each(["nodenext", "bundler"])("type-checks in a user's strict project (%s)", (resolution) => {
     const module = resolution === "bundler" ? "esnext" : resolution;
     const options = ["--strict", "--noEmit", "--target", "es2022", "--lib", "es2023,dom"];
+    options.push("--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess");
     run(
       process.execPath,
       join(root, "node_modules/typescript/bin/tsc"),

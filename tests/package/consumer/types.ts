@@ -1,7 +1,11 @@
 // Type-checked against the installed declarations, never run: a user's program in strict TypeScript.
-import { compile, nn, type optim, type Tensor } from "anneal";
+import { compile, nn, type optim, type Tensor, tensor } from "anneal";
+import { DataLoader, DigitDataset, type Digits } from "anneal/data";
+import { readSafetensorsFile } from "anneal/io";
 import { Linear } from "anneal/nn";
 import { AdamW } from "anneal/optim";
+import { accuracy, fit } from "anneal/train";
+import * as vis from "anneal/vis";
 
 class Net extends nn.Module {
   fc1 = new Linear(784, 128);
@@ -21,6 +25,21 @@ export const step = compile((x: Tensor, y: Tensor) => {
 export async function loss(x: Tensor, y: Tensor): Promise<number> {
   return await step(x, y).item();
 }
+
+/** Every entry point, as a user meets them in one program. */
+export async function learn(digits: Digits): Promise<number> {
+  const train = new DataLoader(new DigitDataset(digits), { batchSize: 64, shuffle: true });
+  const { history } = await fit(model, {
+    ...{ train, loss: nn.crossEntropy, optimizer, epochs: 1 },
+    metrics: { accuracy: accuracy() },
+  });
+  return history.length;
+}
+export const weights: Promise<unknown> = readSafetensorsFile("model.safetensors");
+export const names: string[] = Object.keys(vis);
+
+export const x: Tensor = tensor([[1, 2]]).matmul(tensor([[1], [2]]));
+nn.init.constant(model.fc1.weight, 0.5);
 
 // @ts-expect-error: sizes are numbers; if this compiles, the declarations say nothing.
 new nn.Linear("784", 128);
