@@ -18,7 +18,9 @@ function wrongOf(score: Score): string[] {
   return [...score].flatMap(([name, { wrong }]) => wrong.map((what) => `${name}: ${what}`));
 }
 
-// Without the recorded cases beside the checkout there is nothing to compare with.
+if (!present)
+  console.log("golden scores are skipped: ../shared/golden is not beside this checkout");
+
 describe.skipIf(!present).each(["reference", "wasm"] as const)("golden cases on %s", (name) => {
   beforeEach(() => {
     device(name);

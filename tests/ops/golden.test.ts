@@ -183,22 +183,23 @@ async function examine(golden: Golden): Promise<boolean> {
   return true;
 }
 
-describe.skipIf(!existsSync(file))(
-  "PyTorch's records (skipped: they are not beside the checkout)",
-  () => {
-    const lines = existsSync(file)
-      ? gunzipSync(readFileSync(file)).toString().trim().split("\n")
-      : [];
-    const cases = lines.map((line) => JSON.parse(line) as Golden);
-    for (const op of Object.keys(mappings)) {
-      it(op, async () => {
-        const mine = cases.filter(
-          (c) => c.op === op && !c.caution && sizeOf(c.output.shape ?? []) < 1e5,
-        );
-        let examined = 0;
-        for (const c of mine) if (await examine(c)) examined++;
-        expect(examined, `none of ${mine.length} cases could be mapped`).toBeGreaterThan(0);
-      });
-    }
-  },
-);
+if (!existsSync(file)) {
+  console.log("PyTorch's records are skipped: ../shared/golden is not beside this checkout");
+}
+
+describe.skipIf(!existsSync(file))("PyTorch's records", () => {
+  const lines = existsSync(file)
+    ? gunzipSync(readFileSync(file)).toString().trim().split("\n")
+    : [];
+  const cases = lines.map((line) => JSON.parse(line) as Golden);
+  for (const op of Object.keys(mappings)) {
+    it(op, async () => {
+      const mine = cases.filter(
+        (c) => c.op === op && !c.caution && sizeOf(c.output.shape ?? []) < 1e5,
+      );
+      let examined = 0;
+      for (const c of mine) if (await examine(c)) examined++;
+      expect(examined, `none of ${mine.length} cases could be mapped`).toBeGreaterThan(0);
+    });
+  }
+});

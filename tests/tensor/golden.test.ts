@@ -14,4 +14,4 @@ describe.skipIf(!present)("golden cases of PyTorch's ops", () => {
   });
 });
 
-if (!present) it.skip("golden cases: the folder ../shared/golden is not beside this checkout");
+if (!present) console.log("golden ops are skipped: ../shared/golden is not beside this checkout");
