@@ -152,8 +152,7 @@ async function train(
 ): Promise<FitResult> {
   const { epochs, lr } = config;
   const optimizer = new optim.AdamW(model.parameters(), { lr });
-  // One more than there are: the schedule also moves on after the last step.
-  const totalSteps = epochs * data.train.length + 1;
+  const totalSteps = epochs * data.train.length;
   const cycle = new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps, pctStart: 0.2 });
   const { bar: progress, table } = reporter(terminal, epochs, options.resume !== undefined);
   const interrupt = new Interrupt(() => progress.end?.());
