@@ -2,8 +2,9 @@
 // something as it lies, the plan starts again with that hint: the hints only grow, so this ends.
 
 import type { Graph } from "../ir/graph.ts";
-import { type Node, sizeOf } from "../ir/node.ts";
+import { type Node, sizeOf, topological } from "../ir/node.ts";
 import { rewrite, simplifyRules } from "../ir/simplify.ts";
+import { debugLevel, say } from "../util/env.ts";
 import { rowMajor } from "./affine.ts";
 import { CutEpilogue, lowerContract } from "./contraction.ts";
 import { fuse } from "./fuse.ts";
@@ -20,18 +21,22 @@ import { prepareRules } from "./prepare.ts";
 /** Lowers a graph for a backend. A null target (a backend that interprets graphs) gets no steps. */
 export function lower(graph: Graph, target: Target | null): Plan {
   if (target === null) return withoutSteps(graph);
+  const log = debugLevel() >= 4 ? say : null;
   const simple = rewrite(graph, simplifyRules, prepareRules);
+  const count = (g: Graph) => topological(g.outputs).length;
+  log?.(`simplify, prepare: ${count(graph)} nodes become ${count(simple)}`);
   const hints: Hints = { realize: new Set(), canonical: new Set(), noEpilogue: new Set() };
   for (;;) {
     const before = hints.realize.size + hints.canonical.size + hints.noEpilogue.size;
     try {
-      return plan(graph, simple, target, hints);
+      return plan(graph, simple, target, hints, log);
     } catch (error) {
       if (error instanceof NeedsData) {
         hints.realize.add(error.node);
         if (error.canonical) hints.canonical.add(error.node);
       } else if (error instanceof CutEpilogue) hints.noEpilogue.add(error.contract);
       else throw error;
+      log?.(`again: ${describe(error as NeedsData | CutEpilogue)}`);
       const after = hints.realize.size + hints.canonical.size + hints.noEpilogue.size;
       if (after === before) throw new Error(`lowering does not end: ${describe(error)}`);
     }
@@ -39,13 +44,21 @@ export function lower(graph: Graph, target: Target | null): Plan {
 }
 
 function describe(error: NeedsData | CutEpilogue): string {
-  const node = error instanceof NeedsData ? error.node : error.contract;
-  return `${node.op} ${node.dtype} [${node.shape}]`;
+  const cut = error instanceof CutEpilogue;
+  const node = cut ? error.contract : error.node;
+  return `${node.op} ${node.dtype} [${node.shape}] ${cut ? "ends its epilogue" : "must be data"}`;
 }
 
-function plan(original: Graph, graph: Graph, target: Target, hints: Hints): Plan {
+function plan(
+  original: Graph,
+  graph: Graph,
+  target: Target,
+  hints: Hints,
+  log: ((text: string) => void) | null,
+): Plan {
   const grouping = makeGroups(graph, hints);
   const fused = fuse(grouping);
+  log?.(`group, fuse: ${grouping.realized.size} values as data in ${fused.length} groups`);
   const planner = new Planner(graph, target, hints, grouping.realized);
   const { groups, direct } = orderGroups(graph, fused, grouping.realized);
   for (const [node, input] of direct) planner.direct.set(node, input);
@@ -55,6 +68,8 @@ function plan(original: Graph, graph: Graph, target: Target, hints: Hints): Plan
   const outputs = finishOutputs(planner, saved);
   const arenaBytes = planMemory(planner.buffers, planner.steps, outputs);
   const commit = firstWrite(planner);
+  log?.(`order, lower: ${planner.steps.length} kernels, ${direct.size} results in place`);
+  log?.(`plan memory: ${planner.buffers.length} buffers, arena of ${arenaBytes} bytes`);
   const { buffers, steps } = planner;
   return { graph: original, buffers, steps, outputs, arenaBytes, commit };
 }
