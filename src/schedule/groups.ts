@@ -103,8 +103,13 @@ function chooseRealized(
     if (isSource(node) || epilogues.has(node)) continue;
     if (d > depthLimit || tooDear(node, c, users.get(node) ?? [])) realized.add(node);
   }
-  for (const node of realized) if (isSource(node)) realized.delete(node);
+  // A source is recomputed by whoever loads it, unless one must have it as data: a gather's table.
+  for (const node of realized) if (isSource(node) && !wanted(node, hints)) realized.delete(node);
   return realized;
+}
+
+function wanted(node: Node, hints: Hints): boolean {
+  return node.op !== "buffer" && hints.realize.has(node);
 }
 
 function isSource(node: Node): boolean {
