@@ -110,7 +110,10 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
 }
 
 function refuseAsync(fn: AnyFunction): void {
-  if (fn.constructor?.name !== "AsyncFunction") return;
+  const kind = fn.constructor?.name ?? "";
+  if (kind === "GeneratorFunction")
+    throw new ArgumentError("compile", "takes no generator function");
+  if (!kind.startsWith("Async")) return;
   throw new ArgumentError("compile", "takes a function that is not async", {
     hint: "read and wait outside: const loss = step(x, y); await loss.item()",
   });

@@ -7,7 +7,7 @@ import type { Buffer } from "../ir/buffer.ts";
 import { bufferNode, detach, sameShape, show } from "../ir/build.ts";
 import type { TypedArray } from "../ir/dtype.ts";
 import { Node } from "../ir/node.ts";
-import { DtypeError, ShapeError, StateError } from "../util/errors.ts";
+import { ArgumentError, DtypeError, ShapeError, StateError } from "../util/errors.ts";
 import { engineOf } from "./device.ts";
 import { arrivalOf, type Change, evaluate, settled } from "./run.ts";
 import { Tensor } from "./tensor.ts";
@@ -31,6 +31,11 @@ export function leafOf(node: Node): Tensor | null {
 /** The node of a tensor's value now, as whoever will read it needs it: outside a trace its version of
  *  the data is kept from then on; inside, tensors from outside are placeholders. */
 export function valueNode(tensor: Tensor): Node {
+  if (!(tensor instanceof Tensor)) {
+    throw new ArgumentError("tensor", `a tensor is needed here, got ${typeof tensor}`, {
+      hint: "make it one: tensor(x)",
+    });
+  }
   checkEscape(tensor.trace);
   const trace = activeTrace();
   if (trace !== null && tensor.trace === null) return trace.enter(tensor);
@@ -153,7 +158,7 @@ export function realize(tensors: readonly Tensor[]): Promise<void> | null {
   return pending.length === 0 ? null : compute([...new Set(pending)], "keep");
 }
 
-function checkOutside(tensor: Tensor): void {
+export function checkOutside(tensor: Tensor): void {
   checkEscape(tensor.trace);
   const trace = activeTrace();
   if (trace === null || (tensor.trace === null && !trace.assigned.has(tensor))) return;

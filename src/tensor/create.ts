@@ -3,17 +3,20 @@
 
 import { Buffer } from "../ir/buffer.ts";
 import * as b from "../ir/build.ts";
-import { type DType, dtypes, isFloat, makeArray, roundTo, type TypedArray } from "../ir/dtype.ts";
+import { type DType, isFloat, makeArray, roundTo, type TypedArray } from "../ir/dtype.ts";
 import { type Node, type Shape, sizeOf } from "../ir/node.ts";
 import { StateError } from "../util/errors.ts";
 import { Rng } from "../util/rng.ts";
 import { nodeOf, wrap } from "./core.ts";
 import {
   argumentError,
+  checkDtype,
   checkSizes,
   describe,
   dtypeError,
   listOf,
+  maxSize,
+  needOptions,
   shapeError,
 } from "./ops/common.ts";
 import * as n from "./ops/nodes.ts";
@@ -33,16 +36,26 @@ export type SizesAndOptions = (number | readonly number[] | TensorOptions)[];
 
 function parse(op: string, args: SizesAndOptions): [Shape, TensorOptions] {
   const last = args.at(-1);
-  const hasOptions = typeof last === "object" && !Array.isArray(last);
+  const hasOptions = typeof last === "object" && last !== null && !Array.isArray(last);
   const options = hasOptions ? (last as TensorOptions) : {};
   const sizes = listOf((hasOptions ? args.slice(0, -1) : args) as (number | readonly number[])[]);
-  checkDtype(op, options.dtype);
-  return [checkSizes(op, sizes), options];
+  if (options.dtype !== undefined) checkDtype(op, options.dtype);
+  return [checkTotal(op, checkSizes(op, sizes)), options];
 }
 
-function checkDtype(op: string, dtype: DType | undefined): void {
-  if (dtype === undefined || dtypes.includes(dtype)) return;
-  throw dtypeError(op, `there is no dtype "${String(dtype)}"`, `use one of ${dtypes.join(", ")}`);
+/** Elements are counted in int32: no backend could hold more. */
+function checkTotal(op: string, shape: Shape): Shape {
+  const size = sizeOf(shape);
+  if (size <= maxSize) return shape;
+  throw shapeError(op, `${b.show(shape)} has ${size} elements, a tensor at most ${maxSize}`);
+}
+
+const asOptions = 'options come last, as in { dtype: "int32" }';
+
+/** The options of a call that has a place for them alone. */
+function checkOptions(op: string, options: TensorOptions): void {
+  needOptions(op, options, asOptions);
+  if (options.dtype !== undefined) checkDtype(op, options.dtype);
 }
 
 function finish(node: Node, options: TensorOptions): Tensor {
@@ -79,7 +92,16 @@ function convert(data: ArrayLike<number>, dtype: DType): TypedArray {
   // A typed array rounds by itself, but for ints of large floats and for bools.
   if (isFloat(dtype)) out.set(data);
   else for (let i = 0; i < data.length; i++) out[i] = round(data[i]);
+  if (dtype === "int32" || dtype === "uint8") checkRange(data, out, dtype);
   return out;
+}
+
+/** Refuses what would become another number than a rounded one. */
+function checkRange(data: ArrayLike<number>, out: TypedArray, dtype: DType): void {
+  for (let i = 0; i < data.length; i++) {
+    if (Math.abs(data[i] - out[i]) < 1) continue;
+    throw argumentError("tensor", `${data[i]} does not fit ${dtype}`, "use float32, or x.to(…)");
+  }
 }
 
 /** A tensor of a typed array, which is copied, in a shape that fits it. */
@@ -88,7 +110,7 @@ export function fromArray(data: TypedArray, shape?: Shape, options: TensorOption
     const kinds = "Float32Array, Float64Array, Int32Array or Uint8Array";
     throw argumentError("Tensor.from", `takes a ${kinds}, got ${describe(data)}`);
   }
-  checkDtype("Tensor.from", options.dtype);
+  checkOptions("Tensor.from", options);
   const dims = checkSizes("Tensor.from", shape ?? [data.length]);
   if (sizeOf(dims) !== data.length) {
     throw shapeError("Tensor.from", `${data.length} elements do not fit ${b.show(dims)}`);
@@ -101,8 +123,9 @@ export function fromArray(data: TypedArray, shape?: Shape, options: TensorOption
 
 /** A tensor of nested arrays (numbers: float32, booleans: bool), of a typed array, or of one number. */
 export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
+  needOptions("tensor", options, `${asOptions}; for a shape use Tensor.from(data, shape)`);
   if (isTyped(data)) return fromArray(data, undefined, options);
-  checkDtype("tensor", options.dtype);
+  checkOptions("tensor", options);
   const shape = shapeOfNested(data);
   const flat: number[] = [];
   const bools = collect(data, shape, 0, flat);
@@ -160,9 +183,15 @@ export function empty(...args: SizesAndOptions): Tensor {
 
 /** One number everywhere; a boolean gives bool. */
 export function full(shape: Shape, value: number | boolean, options: TensorOptions = {}): Tensor {
-  checkDtype("full", options.dtype);
+  checkOptions("full", options);
+  if (typeof value !== "number" && typeof value !== "boolean") {
+    throw argumentError("full", `takes a number, got ${describe(value)}`);
+  }
   const dtype = options.dtype ?? (typeof value === "boolean" ? "bool" : "float32");
-  const spread = b.broadcastTo(b.scalar(Number(value), dtype), checkSizes("full", shape));
+  const spread = b.broadcastTo(
+    b.scalar(Number(value), dtype),
+    checkTotal("full", checkSizes("full", shape)),
+  );
   return finish(spread, options);
 }
 
@@ -195,12 +224,16 @@ export function arange(
     | undefined;
   const [from, to, by] =
     numbers.length === 1 ? [0, numbers[0], 1] : [numbers[0], numbers[1], numbers[2] ?? 1];
-  checkDtype("arange", given?.dtype);
+  if (given?.dtype !== undefined) checkDtype("arange", given.dtype);
   if (by === 0 || !Number.isFinite(from + to + by) || (to - from) / by < 0) {
     throw argumentError("arange", `a step of ${by} does not lead from ${from} to ${to}`);
   }
   const whole = numbers.every(Number.isInteger);
   const dtype = given?.dtype ?? (whole ? "int32" : "float32");
+  checkTotal("arange", [Math.ceil((to - from) / by)]);
+  if (dtype === "int32" && Math.max(Math.abs(from), Math.abs(to)) > 2 ** 31) {
+    throw argumentError("arange", `${from} to ${to} does not fit int32`, '{ dtype: "float64" }');
+  }
   return finish(ramp(Math.ceil((to - from) / by), from, by, dtype, whole), given ?? {});
 }
 
@@ -219,7 +252,7 @@ export function linspace(
   steps: number,
   options: TensorOptions = {},
 ): Tensor {
-  checkDtype("linspace", options.dtype);
+  checkOptions("linspace", options);
   checkSizes("linspace", [steps]);
   const dtype = options.dtype ?? "float32";
   const step = steps > 1 ? (end - start) / (steps - 1) : 0;
@@ -240,7 +273,7 @@ export function linspace(
 /** 1 on the diagonal, 0 elsewhere. */
 export function eye(rows: number, columns: number = rows, options: TensorOptions = {}): Tensor {
   checkSizes("eye", [rows, columns]);
-  checkDtype("eye", options.dtype);
+  checkOptions("eye", options);
   const same = n.eq(n.positions(rows, 0, 2), n.positions(columns, 1, 2));
   return finish(b.cast(same, options.dtype ?? "float32"), options);
 }
@@ -343,7 +376,7 @@ export function randint(
   options: TensorOptions = {},
 ): Tensor {
   checkSizes("randint", shape);
-  checkDtype("randint", options.dtype);
+  checkOptions("randint", options);
   const range = high - low;
   if (!Number.isInteger(low) || !Number.isInteger(high) || range < 1 || range > 2 ** 31) {
     throw argumentError("randint", `there is no whole number from ${low} to below ${high}`);

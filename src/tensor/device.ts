@@ -9,7 +9,7 @@ import type { TypedArray } from "../ir/dtype.ts";
 import { Engine } from "../schedule/engine.ts";
 import { env } from "../util/env.ts";
 import { ArgumentError, DeviceError } from "../util/errors.ts";
-import { bumpGeneration } from "./trace.ts";
+import { bumpGeneration, refuseInTrace } from "./trace.ts";
 
 export type DeviceName = "wasm" | "reference";
 
@@ -50,6 +50,10 @@ function pick(): Engine {
  */
 export function device(which?: DeviceName | Backend): Engine {
   if (which === undefined) return engine();
+  refuseInTrace("device");
+  if (typeof which !== "string" && typeof which?.run !== "function") {
+    throw new ArgumentError("device", "takes a name or a Backend", { hint: 'device("wasm")' });
+  }
   let found = engines.find(
     (e) => (typeof which === "string" ? e.backend.name : e.backend) === which,
   );

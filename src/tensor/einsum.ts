@@ -4,7 +4,7 @@
 import * as b from "../ir/build.ts";
 import { type Node, type Shape, sizeOf } from "../ir/node.ts";
 import { nodeOf, wrap } from "./core.ts";
-import { argumentError, dtypeError, shapeError } from "./ops/common.ts";
+import { argumentError, describe, dtypeError, needTensors, shapeError } from "./ops/common.ts";
 import { label } from "./ops/linear.ts";
 import * as n from "./ops/nodes.ts";
 import type { Tensor } from "./tensor.ts";
@@ -21,6 +21,10 @@ interface Term {
  * once are the result, in alphabetical order.
  */
 export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor {
+  if (typeof equation !== "string") {
+    throw argumentError("einsum", `takes an equation, got ${describe(equation)}`);
+  }
+  needTensors("einsum", operands);
   const [left, right, extra] = equation.replaceAll(" ", "").split("->");
   const inputs = left.split(",");
   if (extra !== undefined || !/^[a-zA-Z.,]*$/.test(left + (right ?? ""))) {

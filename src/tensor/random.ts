@@ -5,7 +5,7 @@
 import { random, scalar } from "../ir/build.ts";
 import type { Node, Shape } from "../ir/node.ts";
 import { ArgumentError } from "../util/errors.ts";
-import { activeTrace } from "./trace.ts";
+import { activeTrace, refuseInTrace } from "./trace.ts";
 
 /** What a checkpoint keeps of the generator. */
 export interface GeneratorState {
@@ -29,6 +29,7 @@ function fold(n: number): number {
 
 /** Starts the generator over: the same seed gives the same numbers on every device. */
 export function manualSeed(seed: number): void {
+  refuseInTrace("manualSeed");
   checkWhole("manualSeed", "the seed", seed);
   generator.seed = fold(seed);
   generator.base = 0;

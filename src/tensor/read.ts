@@ -5,13 +5,32 @@
 import type { DType, TypedArray } from "../ir/dtype.ts";
 import { type Shape, sizeOf } from "../ir/node.ts";
 import { DeviceError } from "../util/errors.ts";
-import { readTensor } from "./core.ts";
+import { checkOutside, readTensor } from "./core.ts";
 import { engine } from "./device.ts";
 import { argumentError } from "./ops/common.ts";
 import { format } from "./print.ts";
 import type { NestedArray } from "./shape-types.ts";
 import type { Tensor } from "./tensor.ts";
 import { activeTrace } from "./trace.ts";
+
+/** Throws, rather than rejecting, where a value is asked for inside a trace: the function need not wait
+ *  for the promise, and nobody would see it fail. */
+export function refuseTraced(x: Tensor): void {
+  if (activeTrace() !== null) checkOutside(x);
+}
+
+export async function dataOf(x: Tensor): Promise<TypedArray> {
+  return readTensor(x);
+}
+
+export async function itemOf(x: Tensor): Promise<number> {
+  requireSingle("item", x.shape);
+  return (await readTensor(x))[0];
+}
+
+export async function arrayOf(x: Tensor): Promise<NestedArray> {
+  return nested(await readTensor(x), x.shape, x.dtype);
+}
 
 /** The elements at once. Throws where the device answers later. */
 export function readSync(x: Tensor, op: string): TypedArray {

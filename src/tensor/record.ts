@@ -182,6 +182,7 @@ function finish(
 
 function refusePromise(result: unknown): void {
   if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== "function") return;
+  (result as Promise<unknown>).then(undefined, () => {}); // Its own failure says less than this one.
   throw new ArgumentError("compile", "the function gave a promise; it must not be async", {
     hint: "read and wait outside: const loss = step(x, y); await loss.item()",
   });

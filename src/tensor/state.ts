@@ -6,10 +6,12 @@ import { Buffer } from "../ir/buffer.ts";
 import { bufferNode, cast, show } from "../ir/build.ts";
 import { type DType, makeArray, type TypedArray } from "../ir/dtype.ts";
 import { type Node, type Shape, sizeOf } from "../ir/node.ts";
-import { ArgumentError, ShapeError, StateError } from "../util/errors.ts";
+import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { assignAll, nodeOf, noGrad, realize } from "./core.ts";
 import { Tensor } from "./tensor.ts";
-import { activeTrace, untraced } from "./trace.ts";
+import { untraced } from "./trace.ts";
+
+export { refuseInTrace } from "./trace.ts";
 
 /** A data node over elements that nobody else writes to. */
 export function stateNode(host: TypedArray, shape: Shape, dtype: DType = dtypeOf(host)): Node {
@@ -69,12 +71,4 @@ function hostCopy(dtype: DType, value: Tensor | TypedArray): TypedArray | null {
   if (dtype === "bool") elements.forEach((v, i) => void (copy[i] = v !== 0 ? 1 : 0));
   else copy.set(elements);
   return copy;
-}
-
-/** Throws if a function is being traced: what happens on the host would happen once, not at each call. */
-export function refuseInTrace(op: string): void {
-  if (activeTrace() === null) return;
-  throw new StateError(op, "cannot be called inside a compiled function", {
-    hint: "call it before or after the compiled step",
-  });
 }

@@ -8,11 +8,13 @@ import { backward } from "./autograd.ts";
 import * as core from "./core.ts";
 import { fromArray, type TensorOptions } from "./create.ts";
 import { assignValue } from "./ops/assign.ts";
-import { axisOf, dtypeError } from "./ops/common.ts";
+import { argumentError, axisOf, dtypeError } from "./ops/common.ts";
 import { ShapeMethods } from "./ops/shape-methods.ts";
 import * as read from "./read.ts";
 import type { NestedArray, Operand } from "./shape-types.ts";
 import type { Trace } from "./trace.ts";
+
+const operatorHint = "use a.add(b), a.gt(b) …, or the number itself: await a.item()";
 
 /**
  * A lazy value: writing an op checks shapes and dtypes at once, reading computes.
@@ -99,8 +101,9 @@ export class Tensor<S extends Shape = Shape> extends ShapeMethods {
   }
 
   /** The elements, row-major, as an array of the caller's own. */
-  async data(): Promise<TypedArray> {
-    return core.readTensor(this);
+  data(): Promise<TypedArray> {
+    read.refuseTraced(this);
+    return read.dataOf(this);
   }
 
   /** As data, at once; throws on devices that answer later. */
@@ -109,9 +112,9 @@ export class Tensor<S extends Shape = Shape> extends ShapeMethods {
   }
 
   /** The value of a tensor of one element. */
-  async item(): Promise<number> {
-    read.requireSingle("item", this.shape);
-    return (await core.readTensor(this))[0];
+  item(): Promise<number> {
+    read.refuseTraced(this);
+    return read.itemOf(this);
   }
 
   /** As item, at once; throws on devices that answer later. */
@@ -121,13 +124,20 @@ export class Tensor<S extends Shape = Shape> extends ShapeMethods {
   }
 
   /** The elements as nested arrays. */
-  async array(): Promise<NestedArray> {
-    return read.nested(await core.readTensor(this), this.shape, this.dtype);
+  array(): Promise<NestedArray> {
+    read.refuseTraced(this);
+    return read.arrayOf(this);
   }
 
   /** As PyTorch prints a tensor. */
   override toString(): string {
     return read.toText(this);
+  }
+
+  /** Operators of JavaScript know no tensors: `a + b`, `a > 3` and `+a` throw. */
+  [Symbol.toPrimitive](kind: string): string {
+    if (kind === "string") return read.toText(this);
+    throw argumentError("tensor", "operators such as + and > do not work on tensors", operatorHint);
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {

@@ -97,3 +97,11 @@ export function checkEscape(trace: Trace | null): void {
     );
   }
 }
+
+/** Throws if a function is being traced: what happens on the host would happen once, not at each call. */
+export function refuseInTrace(op: string): void {
+  if (activeTrace() === null) return;
+  throw new StateError(op, "cannot be called inside a compiled function", {
+    hint: "call it before or after the compiled step",
+  });
+}

@@ -13,6 +13,8 @@ export type Spec =
 
 const tensorSpec: Spec = { kind: "tensor" };
 
+const deepest = 100;
+
 function isPlain(value: object): value is Record<string, unknown> {
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
@@ -24,13 +26,17 @@ function isPlain(value: object): value is Record<string, unknown> {
  *
  * @throws ArgumentError for a typed array, whose elements nobody would watch.
  */
-export function flatten(op: string, value: unknown, tensors: Tensor[]): Spec {
+export function flatten(op: string, value: unknown, tensors: Tensor[], depth = 0): Spec {
+  if (depth > deepest) {
+    const found = `a value is nested more than ${deepest} levels deep; does it contain itself?`;
+    throw new ArgumentError(op, found);
+  }
   if (value instanceof Tensor) {
     tensors.push(value);
     return tensorSpec;
   }
   if (Array.isArray(value)) {
-    return { kind: "array", items: value.map((item) => flatten(op, item, tensors)) };
+    return { kind: "array", items: value.map((item) => flatten(op, item, tensors, depth + 1)) };
   }
   if (typeof value !== "object" || value === null) return { kind: "constant", value };
   if (ArrayBuffer.isView(value)) {
@@ -40,7 +46,11 @@ export function flatten(op: string, value: unknown, tensors: Tensor[]): Spec {
   }
   if (!isPlain(value)) return { kind: "constant", value };
   const keys = Object.keys(value);
-  return { kind: "object", keys, items: keys.map((key) => flatten(op, value[key], tensors)) };
+  return {
+    kind: "object",
+    keys,
+    items: keys.map((key) => flatten(op, value[key], tensors, depth + 1)),
+  };
 }
 
 /** The tensors of `value` into `tensors`, if it has the structure of `spec`. */

@@ -2,11 +2,11 @@
 // where in the model they happened. Not here: the ops.
 
 import { broadcastShape, broadcastTo, cast, scalar, show } from "../../ir/build.ts";
-import { type DType, isFloat, promote } from "../../ir/dtype.ts";
+import { type DType, dtypes, isFloat, promote } from "../../ir/dtype.ts";
 import { currentScope, type Node, type Shape } from "../../ir/node.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../../util/errors.ts";
 import { nodeOf, wrap } from "../core.ts";
-import type { Axes, Operand } from "../shape-types.ts";
+import type { Axes, Operand, ReduceOptions } from "../shape-types.ts";
 import { Tensor } from "../tensor.ts";
 
 /** The common error constructors, with the module that is running. */
@@ -75,6 +75,12 @@ export function sumType(dtype: DType): DType {
   return isFloat(dtype) ? dtype : "int32";
 }
 
+/** Refuses what is no dtype. */
+export function checkDtype(op: string, dtype: DType): void {
+  if (dtypes.includes(dtype)) return;
+  throw dtypeError(op, `there is no dtype "${String(dtype)}"`, `use one of ${dtypes.join(", ")}`);
+}
+
 // --- operands ---------------------------------------------------------------------------------------
 
 /** An operand's node in a dtype. A number is an input of the program. */
@@ -88,6 +94,25 @@ export function describe(x: unknown): string {
   if (x === null || x === undefined) return String(x);
   if (Array.isArray(x)) return "an array";
   return typeof x === "object" ? `a ${x.constructor?.name ?? "object"}` : `a ${typeof x}`;
+}
+
+/** Refuses what is no tensor where only a tensor will do. */
+export function needTensor(op: string, x: unknown, name = "the operand"): void {
+  if (x instanceof Tensor) return;
+  throw argumentError(op, `${name} must be a tensor, got ${describe(x)}`, "make it one: tensor(x)");
+}
+
+/** Refuses what is no list of tensors. */
+export function needTensors(op: string, list: unknown): void {
+  if (!Array.isArray(list))
+    throw argumentError(op, `takes a list of tensors, got ${describe(list)}`);
+  for (const x of list) needTensor(op, x, "each operand");
+}
+
+/** Refuses a flag or a list where options stand. */
+export function needOptions(op: string, options: unknown, hint: string): void {
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
+  throw argumentError(op, `options must be an object, got ${describe(options)}`, hint);
 }
 
 /** The operands broadcast to one shape and promoted to one dtype. */
@@ -139,7 +164,16 @@ export function axisOf(op: string, axis: number, shape: Shape): number {
 }
 
 /** The positions of axes in increasing order; undefined means all. */
-export function axesOf(op: string, axes: Axes | undefined | null, shape: Shape): number[] {
+export function axesOf(
+  op: string,
+  axes: Axes | undefined | null,
+  shape: Shape,
+  options: ReduceOptions = {},
+): number[] {
+  checkKeepdim(op, options);
+  if (axes !== undefined && axes !== null && typeof axes !== "number" && !Array.isArray(axes)) {
+    throw argumentError(op, `axes must be a whole number or a list of them, got ${describe(axes)}`);
+  }
   if (axes === undefined || axes === null) return shape.map((_, i) => i);
   const list = typeof axes === "number" ? [axes] : axes;
   if (shape.length === 0 && list.every((a) => a === 0 || a === -1)) return [];
@@ -150,16 +184,32 @@ export function axesOf(op: string, axes: Axes | undefined | null, shape: Shape):
   return at;
 }
 
+// PyTorch's positional flag and other spellings would be passed over in silence.
+function checkKeepdim(op: string, options: ReduceOptions): void {
+  needOptions(op, options, "use { keepdim: true }");
+  if (!("keepDim" in options || "keepdims" in options)) return;
+  throw argumentError(op, "there is no such option", "use { keepdim: true }");
+}
+
 /** A list of sizes from `f(2, 3)` or `f([2, 3])`. */
 export function listOf(args: readonly (number | readonly number[])[]): readonly number[] {
   const [first] = args;
   return args.length === 1 && Array.isArray(first) ? first : (args as readonly number[]);
 }
 
+/** Positions along an axis are int32 numbers. */
+export const maxSize = 2 ** 31 - 1;
+
 export function checkSizes(op: string, shape: Shape): Shape {
+  if (!Array.isArray(shape)) {
+    throw argumentError(op, `a shape must be a list of sizes, got ${describe(shape)}`);
+  }
   for (const d of shape) {
     if (!Number.isInteger(d) || d < 0) {
       throw shapeError(op, `sizes must be whole and not negative, got ${show(shape)}`);
+    }
+    if (d > maxSize) {
+      throw shapeError(op, `${show(shape)} is too large: a size may be at most ${maxSize}`);
     }
   }
   return shape;
@@ -167,13 +217,20 @@ export function checkSizes(op: string, shape: Shape): Shape {
 
 /** One number for each of n axes from a number or a list. */
 export function perAxis(op: string, name: string, value: Axes, n: number, least: number): number[] {
-  const list = typeof value === "number" ? Array<number>(n).fill(value) : [...value];
-  if (list.length === 1 && n > 1) return perAxis(op, name, list[0], n, least);
+  const list = typeof value === "number" ? Array<number>(n).fill(value) : [...listed(value)];
+  const [only] = list;
+  if (list.length === 1 && n > 1 && typeof only === "number") {
+    return perAxis(op, name, only, n, least);
+  }
   if (list.length !== n || list.some((v) => !Number.isInteger(v) || v < least)) {
     const what = n === 1 ? "a whole number" : `a whole number or ${n} of them`;
     throw argumentError(op, `${name} must be ${what}, at least ${least}, got ${show(list)}`);
   }
   return list;
+}
+
+function listed(value: unknown): readonly number[] {
+  return Array.isArray(value) ? value : [value as number];
 }
 
 // --- a little arithmetic on nodes -------------------------------------------------------------------

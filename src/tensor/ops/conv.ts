@@ -7,7 +7,7 @@ import type { Node, Shape } from "../../ir/node.ts";
 import { nodeOf, wrap } from "../core.ts";
 import type { Axes } from "../shape-types.ts";
 import type { Tensor } from "../tensor.ts";
-import { argumentError, dtypeError, perAxis, shapeError } from "./common.ts";
+import { argumentError, dtypeError, needTensor, perAxis, shapeError } from "./common.ts";
 import * as n from "./nodes.ts";
 
 export interface ConvOptions {
@@ -39,6 +39,8 @@ export const inputNames: { [K in Dims]: string } = {
 
 /** Checks ranks, dtypes and bias; adds the batch axis that a single sample lacks. */
 function prepare(op: string, dims: Dims, x: Tensor, w: Tensor, bias: Tensor | null, out: number) {
+  needTensor(op, w, "the weight");
+  if (bias !== null) needTensor(op, bias, "the bias (options come after it)");
   const names = inputNames[dims];
   const single = x.shape.length === dims + 1;
   if (!single && x.shape.length !== dims + 2) {

@@ -12,6 +12,7 @@ import {
   apply,
   argumentError,
   broadcastOf,
+  checkDtype,
   dtypeError,
   floatType,
   given,
@@ -338,6 +339,7 @@ export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
 }
 
 export function to(x: Tensor, dtype: DType): Tensor {
+  checkDtype("to", dtype);
   return x.dtype === dtype ? x : apply(x, (v) => b.cast(v, dtype));
 }
 

@@ -13,7 +13,9 @@ import {
   axisOf,
   broadcastOf,
   checkSizes,
+  describe,
   given,
+  needTensors,
   shapeError,
 } from "./common.ts";
 import { flatten, narrow, reshape, select, unsqueeze } from "./movement.ts";
@@ -21,6 +23,7 @@ import * as n from "./nodes.ts";
 
 /** The tensors one after another along an axis. */
 export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
+  needTensors("cat", tensors);
   // PyTorch skips empty vectors, whatever the others' rank.
   const parts = tensors.filter((t) => !(t.shape.length === 1 && t.shape[0] === 0));
   if (tensors.length === 0) throw argumentError("cat", "needs at least one tensor");
@@ -57,6 +60,7 @@ export function joined(nodes: readonly Node[], axis: number): Node {
 
 /** The tensors along a new axis. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+  needTensors("stack", tensors);
   if (tensors.length === 0) throw argumentError("stack", "needs at least one tensor");
   const [first] = tensors;
   for (const t of tensors) {
@@ -175,6 +179,9 @@ export interface PadOptions {
  *  sizes crop. */
 export function pad(x: Tensor, sizes: readonly number[], options: PadOptions = {}): Tensor {
   const { mode = "constant", value = 0 } = options;
+  if (!Array.isArray(sizes)) {
+    throw argumentError("pad", `takes a list of sizes, got ${describe(sizes)}`, "x.pad([1, 1])");
+  }
   if (sizes.length % 2 !== 0 || sizes.length > 2 * x.shape.length) {
     throw shapeError(
       "pad",
@@ -255,6 +262,7 @@ export function meshgrid(
   tensors: readonly Tensor[],
   options: { indexing?: "ij" | "xy" | undefined } = {},
 ): Tensor[] {
+  needTensors("meshgrid", tensors);
   for (const t of tensors) {
     if (t.shape.length > 1) throw shapeError("meshgrid", `takes vectors, got ${b.show(t.shape)}`);
   }

@@ -5,7 +5,15 @@ import * as b from "../../ir/build.ts";
 import type { Node, Shape } from "../../ir/node.ts";
 import { nodeOf, wrap } from "../core.ts";
 import type { Tensor } from "../tensor.ts";
-import { argumentError, axisOf, broadcastOf, dtypeError, given, shapeError } from "./common.ts";
+import {
+  argumentError,
+  axisOf,
+  broadcastOf,
+  dtypeError,
+  given,
+  needTensor,
+  shapeError,
+} from "./common.ts";
 import * as n from "./nodes.ts";
 
 /** Label number i of a contraction. */
@@ -37,6 +45,7 @@ function mismatch(op: string, x: Shape, y: Shape): Error {
 /** Matrix product; vectors are rows on the left and columns on the right; leading axes are batches that
  *  broadcast. */
 export function matmul(x: Tensor, y: Tensor, op = "matmul"): Tensor {
+  needTensor(op, y, "the right operand");
   const [p, q] = [x.shape, y.shape];
   if (p.length === 0 || q.length === 0) {
     const hint = "use mul for scalars";

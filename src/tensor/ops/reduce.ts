@@ -32,7 +32,7 @@ function total(
   axes: Axes | undefined,
   options: SumOptions,
 ): Tensor {
-  const at = axesOf(op, axes, x.shape);
+  const at = axesOf(op, axes, x.shape, options);
   const dtype = options.dtype ?? sumType(x.dtype);
   return apply(x, (v) => n.reduce(fn, b.cast(v, dtype), at, options.keepdim ?? false));
 }
@@ -49,7 +49,7 @@ export function prod(x: Tensor, axes?: Axes, options: SumOptions = {}): Tensor {
 export function mean(x: Tensor, axes?: Axes, options: SumOptions = {}): Tensor {
   const dtype = options.dtype ?? x.dtype;
   requireFloat("mean", dtype);
-  const at = axesOf("mean", axes, x.shape);
+  const at = axesOf("mean", axes, x.shape, options);
   return apply(x, (v) => meanOf(b.cast(v, dtype), at, options.keepdim ?? false));
 }
 
@@ -72,14 +72,14 @@ export function meanOf(x: Node, axes: readonly number[], keepdim: boolean): Node
 /** The largest values; where several are equal, the gradient is shared among them. */
 export function amax(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
   return apply(x, (v) =>
-    n.reduce("max", v, axesOf("amax", axes, x.shape), options.keepdim ?? false),
+    n.reduce("max", v, axesOf("amax", axes, x.shape, options), options.keepdim ?? false),
   );
 }
 
 /** The smallest values; where several are equal, the gradient is shared among them. */
 export function amin(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
   return apply(x, (v) =>
-    n.reduce("min", v, axesOf("amin", axes, x.shape), options.keepdim ?? false),
+    n.reduce("min", v, axesOf("amin", axes, x.shape, options), options.keepdim ?? false),
   );
 }
 
@@ -152,7 +152,7 @@ function spread(op: string, x: Tensor, axes: Axes | undefined, options: VarOptio
   requireFloat(op, x.dtype);
   const { keepdim = false, correction = 1 } = options;
   const v = nodeOf(x);
-  const at = axesOf(op, axes, x.shape);
+  const at = axesOf(op, axes, x.shape, options);
   const center = meanOf(v, at, true);
   const off = n.sub(v, center);
   const squares = n.reduce("sum", n.mul(off, off), at, keepdim);
@@ -184,7 +184,7 @@ export function stdMean(x: Tensor, axes?: Axes, options: VarOptions = {}): [Tens
 /** The p-norm (Σ|x|^p)^(1/p); p may be Infinity, -Infinity or 0 (how many are not 0). */
 export function norm(x: Tensor, p = 2, axes?: Axes, options: ReduceOptions = {}): Tensor {
   requireFloat("norm", x.dtype);
-  const at = axesOf("norm", axes, x.shape);
+  const at = axesOf("norm", axes, x.shape, options);
   const keepdim = options.keepdim ?? false;
   return apply(x, (v) => {
     const size = n.abs(v);
@@ -212,7 +212,7 @@ function shiftOf(x: Node, axes: readonly number[]): Node {
 
 /** log Σ exp x, without overflow. */
 export function logsumexp(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
-  const at = axesOf("logsumexp", axes, x.shape);
+  const at = axesOf("logsumexp", axes, x.shape, options);
   return apply(x, (v) => {
     const y = toFloat(v);
     const empty = at.some((a) => y.shape[a] === 0);
@@ -268,7 +268,7 @@ function truth(
   axes: Axes | undefined,
   options: ReduceOptions,
 ): Tensor {
-  const at = axesOf(op, axes, x.shape);
+  const at = axesOf(op, axes, x.shape, options);
   return apply(x, (v) => {
     const kept = v.shape.map((d, i) => (at.includes(i) ? 1 : d));
     const empty = at.some((a) => v.shape[a] === 0);
@@ -291,7 +291,7 @@ export function any(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor
 
 /** How many elements are not 0. */
 export function countNonzero(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
-  const at = axesOf("countNonzero", axes, x.shape);
+  const at = axesOf("countNonzero", axes, x.shape, options);
   return apply(x, (v) =>
     n.reduce("sum", b.cast(b.cast(v, "bool"), "int32"), at, options.keepdim ?? false),
   );
@@ -306,7 +306,7 @@ export function nansum(x: Tensor, axes?: Axes, options: SumOptions = {}): Tensor
 /** The mean of the elements that are not NaN. */
 export function nanmean(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
   requireFloat("nanmean", x.dtype);
-  const at = axesOf("nanmean", axes, x.shape);
+  const at = axesOf("nanmean", axes, x.shape, options);
   const keepdim = options.keepdim ?? false;
   return apply(x, (v) => {
     const sums = n.reduce("sum", n.where(n.ne(v, v), 0, v), at, keepdim);

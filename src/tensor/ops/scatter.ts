@@ -6,11 +6,12 @@ import { type DType, isFloat } from "../../ir/dtype.ts";
 import { type Node, type Shape, sizeOf } from "../../ir/node.ts";
 import { nodeOf, wrap } from "../core.ts";
 import { Tensor } from "../tensor.ts";
-import { apply, axisOf, broadcastOf, dtypeError, given, shapeError } from "./common.ts";
+import { apply, axisOf, broadcastOf, dtypeError, given, needTensor, shapeError } from "./common.ts";
 import * as n from "./nodes.ts";
 
 /** An index tensor's node, int32. */
 export function indexNode(op: string, index: Tensor): Node {
+  needTensor(op, index, "the index");
   if (isFloat(index.dtype) || index.dtype === "bool") {
     throw dtypeError(op, `indices must be ints, got ${index.dtype}`, "use index.int()");
   }
@@ -72,6 +73,7 @@ export function takeAlongDim(x: Tensor, index: Tensor, axis?: number): Tensor {
 
 /** A vector of indices repeated over the other axes of a shape. */
 function alongAxis(op: string, index: Tensor, shape: Shape, axis: number): Node {
+  needTensor(op, index, "the index");
   if (index.shape.length > 1) {
     throw shapeError(op, `the index must be a vector, got ${b.show(index.shape)}`);
   }
