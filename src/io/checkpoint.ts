@@ -48,7 +48,7 @@ export async function writeCheckpoint(
 ): Promise<string> {
   const content = checkedFiles(step, files, keep);
   const { fs } = await node();
-  await fs.mkdir(root, { recursive: true });
+  await makeFolder(root);
   await sweep(root);
   const temporary = `${root}/${temporaryName(`${PREFIX}${step}`)}`;
   let name: string;
@@ -118,6 +118,14 @@ export async function readCheckpointFile(
   if ((await sha256(bytes)) !== facts.sha256)
     throw new LoadError(path, "does not match its checksum");
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Makes a folder for checkpoints where there is none. Throws LoadError where that cannot be. */
+export async function makeFolder(root: string): Promise<void> {
+  const { fs } = await node();
+  await fs.mkdir(root, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw new LoadError(root, `cannot be a folder of checkpoints: ${cause.code}`, { cause });
+  });
 }
 
 type Content = Map<string, Uint8Array<ArrayBuffer> | string>;

@@ -4,6 +4,7 @@ export {
   type Checkpoint,
   type CheckpointFiles,
   findCheckpoint,
+  makeFolder,
   openCheckpoint,
   readCheckpointFile,
   writeCheckpoint,

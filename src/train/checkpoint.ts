@@ -13,7 +13,7 @@ import {
   writeCheckpoint,
   writeSafetensors,
 } from "../io/index.ts";
-import { LoadError, NumericError } from "../util/errors.ts";
+import { AnnealError, LoadError, NumericError } from "../util/errors.ts";
 import { type Entries, pack, unpack } from "./pack.ts";
 import type { SavedSession, Session } from "./session.ts";
 import { tensorsOf, weightsOf } from "./weights.ts";
@@ -104,7 +104,8 @@ export async function resumeSession(session: Session, root: string): Promise<str
   } catch (error) {
     session.model.loadStateDict(dict);
     session.restore(before);
-    throw error;
+    if (error instanceof AnnealError) throw error;
+    throw new LoadError(path, "does not describe a run like this one", { cause: error });
   }
   session.checkpoint = checkpoint.folder;
   return checkpoint.folder;
@@ -131,5 +132,19 @@ function parseSession(text: string, path: string, tensors: Safetensors): SavedSe
   if (json?.format !== 1) {
     throw new LoadError(path, `has format ${JSON.stringify(json?.format)}, this version reads 1`);
   }
-  return unpack(json, tensors, path) as SavedSession;
+  const saved = unpack(json, tensors, path) as SavedSession;
+  checkPlace(saved, path);
+  return saved;
+}
+
+/** Throws a LoadError unless the place in the run is one. */
+function checkPlace({ place, history, callbacks }: SavedSession, path: string): void {
+  const bad = (["step", "epoch", "batches", "samples"] as const).find((name) => {
+    const value = place?.[name];
+    return !Number.isSafeInteger(value) || (value as number) < (name === "epoch" ? 1 : 0);
+  });
+  if (bad !== undefined) throw new LoadError(path, `has no whole number as place.${bad}`);
+  for (const [name, list] of Object.entries({ history, callbacks })) {
+    if (!Array.isArray(list)) throw new LoadError(path, `has no list as ${name}`);
+  }
 }

@@ -10,6 +10,7 @@ import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, LoadError, NumericError } from "../util/errors.ts";
 import { type Callback, lrScheduler } from "./callbacks.ts";
+import { checkBatch, checkFolder, checkOptions } from "./check.ts";
 import { badHint, resumeSession, saveSession } from "./checkpoint.ts";
 import { Evaluator, loop } from "./evaluate.ts";
 import { type Evaluation, Measures } from "./measures.ts";
@@ -94,7 +95,8 @@ export async function fit<M extends Metrics = Record<never, never>>(
   model: Layer,
   options: FitOptions<M>,
 ): Promise<FitResult<M>> {
-  checkOptions(options);
+  checkOptions(model, options);
+  await checkFolder(options);
   const { epochs, signal, seed, progress } = options;
   const training = new Training(model, options);
   const { session } = training;
@@ -187,9 +189,10 @@ class Training<M extends Metrics> {
     const { train, checkpoint, signal } = this.options;
     session.model.train();
     let skip = train.loadState ? 0 : session.batches;
-    for await (const { x, y } of loop(train)) {
+    for await (const batch of loop(train)) {
       if (skip-- > 0) continue;
-      await this.runStep(x, y);
+      checkBatch(batch);
+      await this.runStep(batch.x, batch.y);
       for (const listener of this.listeners) await listener.onStep?.(session);
       const behind = pace.follow(session.loss as Tensor);
       if (behind !== undefined) await behind;
@@ -307,17 +310,4 @@ async function resume<M extends Metrics>(
     throw new LoadError(folder, "has no complete checkpoint to resume from");
   }
   return found;
-}
-
-function checkOptions<M extends Metrics>({ epochs, checkpoint }: FitOptions<M>): void {
-  const wrong = (name: string, value: unknown) => {
-    return new ArgumentError("fit", `${name} must be an integer from 1, got ${String(value)}`);
-  };
-  if (!Number.isInteger(epochs) || epochs < 1) throw wrong("epochs", epochs);
-  for (const name of ["every", "keep"] as const) {
-    const value = checkpoint?.[name];
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-      throw wrong(`checkpoint.${name}`, value);
-    }
-  }
 }

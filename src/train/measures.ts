@@ -2,7 +2,7 @@
 // Not here: what each metric is (metrics.ts), or how sums are kept (totals.ts).
 
 import { noGrad } from "../tensor/core.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { type Metrics, meanLoss, type Results } from "./metrics.ts";
 import { Totals } from "./totals.ts";
@@ -26,6 +26,12 @@ export class Measures<M extends Metrics> {
 
   /** Adds a batch; called inside the compiled step. */
   add(output: Tensor, target: Tensor, loss: Tensor): void {
+    if (!(loss instanceof Tensor)) {
+      throw new ArgumentError(
+        "loss",
+        `must give a tensor, got ${loss === null ? loss : typeof loss}`,
+      );
+    }
     if (loss.numel !== 1) {
       throw new ShapeError("loss", `must give one number for a batch, got [${loss.shape}]`, {
         hint: "use the mean, for example (output, y) => nn.mseLoss(output, y)",
