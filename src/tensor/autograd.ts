@@ -28,11 +28,12 @@ function start(op: string, output: Tensor, gradient: Tensor | undefined): [Node,
       hint: "use y.mean() or y.sum(), or give the gradient of y: y.backward(gradient)",
     });
   }
+  const from = nodeOf(gradient); // refuses what is no tensor
   if (!sameShape(gradient.shape, node.shape) || gradient.dtype !== node.dtype) {
     const got = `got ${gradient.dtype} ${show(gradient.shape)}`;
     throw new ShapeError(op, `the gradient of ${node.dtype} ${show(node.shape)} is needed, ${got}`);
   }
-  return [node, nodeOf(gradient)];
+  return [node, from];
 }
 
 /**

@@ -285,11 +285,13 @@ export function oneHot(classes: Tensor, numClasses: number): Tensor {
     throw dtypeError("oneHot", `classes must be ints, got ${classes.dtype}`, "use x.int()");
   }
   checkSizes("oneHot", [numClasses]);
-  const index = b.cast(nodeOf(classes), "int32");
-  const column = b.reshape(index, [...index.shape, 1]);
+  const given = b.cast(nodeOf(classes), "int32");
+  // Looking the classes up among themselves changes none of them and faults beyond the last.
+  const index = b.gather(b.iota(numClasses), b.reshape(given, [sizeOf(given.shape)]), 0);
+  const column = b.reshape(index, [...given.shape, 1]);
   return wrap(
     b.cast(
-      n.eq(column, n.positions(numClasses, index.shape.length, index.shape.length + 1)),
+      n.eq(column, n.positions(numClasses, given.shape.length, given.shape.length + 1)),
       "int32",
     ),
   );
@@ -355,6 +357,7 @@ export function uniform(
   options: TensorOptions = {},
 ): Tensor {
   checkSizes("uniform", shape);
+  if (!(low <= high)) throw argumentError("uniform", `${low} to ${high} is no range`);
   const dtype = randomType("uniform", options);
   const u = uniformNode(shape, dtype);
   return finish(n.add(n.mul(u, b.scalar(high - low, dtype)), b.scalar(low, dtype)), options);

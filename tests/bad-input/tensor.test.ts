@@ -139,6 +139,16 @@ const cases: [string, () => unknown, string][] = [
       "  hint: use a.add(b), a.gt(b) …, or the number itself: await a.item()",
   ],
   [
+    "a range from high to low",
+    () => a.uniform(1, 0, [3]),
+    "ArgumentError: uniform: 1 to 0 is no range",
+  ],
+  [
+    "a number as a gradient",
+    () => tensor([1], { requiresGrad: true }).mul(2).backward(3),
+    "ArgumentError: tensor: a tensor is needed here, got number\n  hint: make it one: tensor(x)",
+  ],
+  [
     "a generator",
     () => compile(function* () {}),
     "ArgumentError: compile: takes no generator function",
@@ -204,6 +214,9 @@ describe("indices", () => {
     expect([...(await tensor([5, 6, 7]).gather(0, arange(3).gather(0, at)).data())]).toEqual([
       7, 5,
     ]);
+    await expect(a.oneHot(tensor([0, 3], int), 3).data()).rejects.toThrow(
+      "an index is outside [0, 3)",
+    );
     await expect(
       arange(3)
         .gather(0, tensor([3], int))
