@@ -3,10 +3,10 @@
 // elementwise. Not here: losses between numbers (loss-regression.ts).
 //
 // A label outside of the classes throws where it can be seen when the loss is written (labels on the
-// host, outside `compile`); otherwise its loss is NaN, never a plausible number.
+// host, outside `compile`); otherwise it is a fault of the program, which then changes no state.
 
 import { show } from "../ir/build.ts";
-import { currentScope, sizeOf } from "../ir/node.ts";
+import { currentScope, sizeOf, withScope } from "../ir/node.ts";
 import { arange } from "../tensor/create.ts";
 import { where } from "../tensor/ops/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -24,6 +24,9 @@ export interface CrossEntropyOptions extends NllOptions {
   /** The targets are probabilities of the shape of the logits. */
   soft?: boolean | undefined;
 }
+
+/** The label of samples that do not count, as PyTorch has it. */
+const ignored = -100;
 
 /** Where the classes are: axis 1, or 0 for a single sample (C). */
 function classAxis(op: string, input: Tensor): number {
@@ -69,15 +72,20 @@ function checkLabels(
   throw new ArgumentError(op, found, { in: currentScope() });
 }
 
+/** The labels themselves; one outside of the classes is a fault of the program. */
+function faulty(op: string, labels: Tensor, classes: number): Tensor {
+  return withScope(op, () => arange(classes).gather(0, labels.flatten()).reshape(labels.shape));
+}
+
 /** For each sample: the losses' weight (0 where ignored) and the value of its class. */
-function pickClass(x: Tensor, target: Tensor, axis: number, options: NllOptions) {
-  const { weight, ignoreIndex = -100 } = options;
-  const labels = target.int();
+function pickClass(op: string, x: Tensor, target: Tensor, axis: number, options: NllOptions) {
+  const { weight, ignoreIndex = ignored } = options;
+  const given = target.int();
   const classes = x.shape[axis]!;
+  const counts = given.ne(ignoreIndex);
+  const labels = where(counts, faulty(op, where(counts, given, 0), classes), ignoreIndex);
   const here = alongClasses(arange(classes), x, axis).eq(labels.unsqueeze(axis)); // (B, C, …)
-  const counts = labels.ne(ignoreIndex);
-  const valid = labels.ge(0).logicalAnd(labels.lt(classes)).logicalOr(counts.logicalNot());
-  const value = where(valid, where(here, x, 0).sum(axis), Number.NaN); // (B, …)
+  const value = where(here, x, 0).sum(axis); // (B, …)
   const ones = weight ? where(here, alongClasses(weight, x, axis), 0).sum(axis) : 1;
   return { value, counts, weights: where(counts, ones, 0).to(x.dtype) };
 }
@@ -91,8 +99,8 @@ function weighted(op: string, losses: Tensor, weights: Tensor, options: LossOpti
 /** The negative of the log probability of each sample's class. input (B, C, …), target (B, …). */
 export function nllLoss(input: Tensor, target: Tensor, options: NllOptions = {}): Tensor {
   const axis = classAxis("nllLoss", input);
-  checkLabels("nllLoss", input, target, axis, options.ignoreIndex ?? -100);
-  const { value, counts, weights } = pickClass(input, target, axis, options);
+  checkLabels("nllLoss", input, target, axis, options.ignoreIndex ?? ignored);
+  const { value, counts, weights } = pickClass("nllLoss", input, target, axis, options);
   const losses = where(counts, value.mul(weights).neg(), 0);
   return weighted("nllLoss", losses, weights, options);
 }
@@ -116,10 +124,10 @@ export function crossEntropy(
   }
   const axis = classAxis("crossEntropy", logits);
   if (soft) return softCrossEntropy(logits, target, axis, options);
-  checkLabels("crossEntropy", logits, target, axis, options.ignoreIndex ?? -100);
+  checkLabels("crossEntropy", logits, target, axis, options.ignoreIndex ?? ignored);
   const shifted = logits.sub(logits.detach().amax(axis, { keepdim: true })); // (B, C, …)
   const total = shifted.exp().sum(axis).log(); // (B, …)
-  const { value, counts, weights } = pickClass(shifted, target, axis, options);
+  const { value, counts, weights } = pickClass("crossEntropy", shifted, target, axis, options);
   let losses = where(counts, total.sub(value).mul(weights), 0); // (B, …)
   if (smoothing > 0) {
     const each = total.unsqueeze(axis).sub(shifted); // (B, C, …): -log p
@@ -169,15 +177,15 @@ export function multiMarginLoss(
   const x = input.shape.length === 0 ? input.reshape(1) : input;
   const labels = x.shape.length === 1 ? target.reshape([]) : target;
   const axis = classAxis("multiMarginLoss", x);
-  checkLabels("multiMarginLoss", x, labels, axis, -1);
-  const { value } = pickClass(x, labels, axis, {});
+  checkLabels("multiMarginLoss", x, labels, axis, Number.NaN);
   const classes = x.shape[axis]!;
-  const here = alongClasses(arange(classes), x, axis).eq(labels.int().unsqueeze(axis));
+  const own = faulty("multiMarginLoss", labels.int(), classes);
+  const here = alongClasses(arange(classes), x, axis).eq(own.unsqueeze(axis));
+  const value = where(here, x, 0).sum(axis); // (B)
   const violation = x.sub(value.unsqueeze(axis)).add(margin).relu(); // (B, C)
   let costs = p === 2 ? violation.square() : violation;
   if (weight) {
-    const own = where(here, alongClasses(weight, x, axis), 0).sum(axis, { keepdim: true });
-    costs = costs.mul(own);
+    costs = costs.mul(where(here, alongClasses(weight, x, axis), 0).sum(axis, { keepdim: true }));
   }
   const losses = where(here, 0, costs)
     .sum(axis)
@@ -201,7 +209,8 @@ export function multiLabelMarginLoss(
   const before = places.unsqueeze(0).le(places.unsqueeze(1)); // (K, K)
   const ended = labels.lt(0).unsqueeze(1).logicalAnd(before); // (B, K, K)
   const counts = ended.any(2).logicalNot(); // (B, K)
-  const here = labels.unsqueeze(2).eq(places).logicalAnd(counts.unsqueeze(2)); // (B, K, C)
+  const own = faulty("multiLabelMarginLoss", where(counts, labels, 0), C); // (B, K)
+  const here = own.unsqueeze(2).eq(places).logicalAnd(counts.unsqueeze(2)); // (B, K, C)
   const other = here.any(1).logicalNot(); // (B, C)
   const value = where(here, x.unsqueeze(1), 0).sum(2); // (B, K)
   const violation = x.unsqueeze(1).sub(value.unsqueeze(2)).add(1).relu(); // (B, K, C)
