@@ -7,7 +7,7 @@
 
 import { show } from "../ir/build.ts";
 import { currentScope, sizeOf, withScope } from "../ir/node.ts";
-import { arange } from "../tensor/create.ts";
+import { arange, ones } from "../tensor/create.ts";
 import { where } from "../tensor/ops/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
@@ -72,22 +72,22 @@ function checkLabels(
   throw new ArgumentError(op, found, { in: currentScope() });
 }
 
-/** The labels themselves; one outside of the classes is a fault of the program. */
-function faulty(op: string, labels: Tensor, classes: number): Tensor {
-  return withScope(op, () => arange(classes).gather(0, labels.flatten()).reshape(labels.shape));
+/** What a table (C) holds for each label; one outside of the classes is a fault of the program. */
+function ofClass(op: string, table: Tensor, labels: Tensor): Tensor {
+  return withScope(op, () => table.gather(0, labels.flatten()).reshape(labels.shape));
 }
 
 /** For each sample: the losses' weight (0 where ignored) and the value of its class. */
 function pickClass(op: string, x: Tensor, target: Tensor, axis: number, options: NllOptions) {
   const { weight, ignoreIndex = ignored } = options;
-  const given = target.int();
+  const labels = target.int();
   const classes = x.shape[axis]!;
-  const counts = given.ne(ignoreIndex);
-  const labels = where(counts, faulty(op, where(counts, given, 0), classes), ignoreIndex);
+  const counts = labels.ne(ignoreIndex);
   const here = alongClasses(arange(classes), x, axis).eq(labels.unsqueeze(axis)); // (B, C, …)
   const value = where(here, x, 0).sum(axis); // (B, …)
-  const ones = weight ? where(here, alongClasses(weight, x, axis), 0).sum(axis) : 1;
-  return { value, counts, weights: where(counts, ones, 0).to(x.dtype) };
+  const table = weight ?? ones(classes); // (C)
+  const weights = where(counts, ofClass(op, table, where(counts, labels, 0)), 0).to(x.dtype);
+  return { value, counts, weights };
 }
 
 /** The sum of losses that were multiplied by weights, divided by the weights' sum. */
@@ -179,7 +179,7 @@ export function multiMarginLoss(
   const axis = classAxis("multiMarginLoss", x);
   checkLabels("multiMarginLoss", x, labels, axis, Number.NaN);
   const classes = x.shape[axis]!;
-  const own = faulty("multiMarginLoss", labels.int(), classes);
+  const own = ofClass("multiMarginLoss", arange(classes), labels.int());
   const here = alongClasses(arange(classes), x, axis).eq(own.unsqueeze(axis));
   const value = where(here, x, 0).sum(axis); // (B)
   const violation = x.sub(value.unsqueeze(axis)).add(margin).relu(); // (B, C)
@@ -209,7 +209,7 @@ export function multiLabelMarginLoss(
   const before = places.unsqueeze(0).le(places.unsqueeze(1)); // (K, K)
   const ended = labels.lt(0).unsqueeze(1).logicalAnd(before); // (B, K, K)
   const counts = ended.any(2).logicalNot(); // (B, K)
-  const own = faulty("multiLabelMarginLoss", where(counts, labels, 0), C); // (B, K)
+  const own = ofClass("multiLabelMarginLoss", places, where(counts, labels, 0)); // (B, K)
   const here = own.unsqueeze(2).eq(places).logicalAnd(counts.unsqueeze(2)); // (B, K, C)
   const other = here.any(1).logicalNot(); // (B, C)
   const value = where(here, x.unsqueeze(1), 0).sum(2); // (B, K)
