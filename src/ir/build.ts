@@ -5,7 +5,7 @@
 import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
 import type { Buffer } from "./buffer.ts";
 import { type DType, isFloat } from "./dtype.ts";
-import { Node, type Shape, sizeOf } from "./node.ts";
+import { isOp, Node, type Shape, sizeOf } from "./node.ts";
 import type { Attrs, BinaryOp, CompareOp, ReduceOp, UnaryOp } from "./op.ts";
 
 export function show(shape: Shape): string {
@@ -237,8 +237,23 @@ export function scatterAdd(base: Node, index: Node, update: Node, axis: number):
   return new Node("scatterAdd", base.dtype, base.shape, [base, index, update], { axis });
 }
 
-/** An einsum of two operands, e.g. contract(a, b, { a: "bik", b: "bkj", out: "bij" }). */
-export function contract(a: Node, b: Node, spec: Attrs["contract"]): Node {
+/** The source of permutes, with the labels of its own axes. */
+function unpermute(x: Node, labels: string): [Node, string] {
+  let [source, names] = [x, [...labels]];
+  while (isOp(source, "permute") && names.length === source.shape.length) {
+    const { axes } = source.attrs;
+    names = axes.map((_, axis) => names[axes.indexOf(axis)]);
+    source = source.src[0];
+  }
+  return [source, names.join("")];
+}
+
+/** An einsum of two operands, e.g. contract(a, b, { a: "bik", b: "bkj", out: "bij" }). A transposed
+ *  operand is taken as it was, with its labels in its own order: so its gradient is, too. */
+export function contract(left: Node, right: Node, given: Attrs["contract"]): Node {
+  const [a, la] = unpermute(left, given.a);
+  const [b, lb] = unpermute(right, given.b);
+  const spec = { a: la, b: lb, out: given.out };
   if (a.dtype !== b.dtype) throw new DtypeError("contract", `${a.dtype} and ${b.dtype} differ`);
   const sizes = new Map<string, number>();
   for (const [labels, x] of [

@@ -93,6 +93,15 @@ describe("the plan", () => {
     expect(kinds(plan(real)).filter((k) => k === "contract")).toHaveLength(2);
   });
 
+  it("lays the gradient of a transposed weight as the weight is", () => {
+    const [x, w] = [data([32, 48]), data([64, 48])];
+    const y = b.contract(x, b.permute(w, [1, 0]), { a: "bk", b: "ko", out: "bo" });
+    expect(y.src[1]).toBe(w);
+    const [g] = grad([y], [b.full(1, y.shape, "float32")], [w]) as [Node];
+    const root = g.op === "permute" ? null : g;
+    expect(root?.shape).toEqual([64, 48]);
+  });
+
   it("computes nothing for a number that the user changes between runs", () => {
     const x = data([10]);
     const key = (value: number) =>
