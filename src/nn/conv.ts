@@ -3,6 +3,7 @@
 
 import { show } from "../ir/build.ts";
 import { sizeOf } from "../ir/node.ts";
+import { needOptions, perAxis } from "../tensor/ops/common.ts";
 import {
   type ConvOptions,
   type ConvTransposeOptions,
@@ -29,7 +30,7 @@ export interface ConvLayerOptions extends ConvOptions {
 
 /** One number for each spatial axis. */
 function spread(value: Axes, dims: number): number[] {
-  const list = typeof value === "number" ? [value] : [...value];
+  const list: number[] = Array.isArray(value) ? [...value] : [value as number];
   return list.length === 1 && dims > 1 ? Array<number>(dims).fill(list[0]!) : list;
 }
 
@@ -39,6 +40,30 @@ function kernelOf(op: string, size: Axes, dims: number): number[] {
   if (kernel.length === dims) return kernel;
   const found = `kernelSize has ${kernel.length} sizes ${show(kernel)}`;
   throw new ArgumentError(op, `${found}, it takes ${dims}`);
+}
+
+const paddingModes: readonly PaddingMode[] = ["zeros", "reflect", "replicate", "circular"];
+
+type Steps = ConvLayerOptions & Pick<ConvTransposeOptions, "outputPadding">;
+
+// What would otherwise fail in `forward`, away from the line that is wrong.
+function checkSteps(op: string, options: Steps, dims: number): void {
+  needOptions(op, options, "use { stride: 2, padding: 1 }");
+  const { stride = 1, dilation = 1, padding = 0, outputPadding = 0, paddingMode } = options;
+  const steps = perAxis(op, "stride", stride, dims, 1);
+  perAxis(op, "dilation", dilation, dims, 1);
+  perAxis(op, "outputPadding", outputPadding, dims, 0);
+  if (padding === "same" && steps.some((s) => s !== 1)) {
+    throw new ArgumentError(op, `padding "same" needs stride 1, got ${show(steps)}`);
+  }
+  if (typeof padding !== "string") perAxis(op, "padding", padding, dims, 0);
+  else if (padding !== "same" && padding !== "valid") {
+    const hint = 'use "same", "valid" or a number';
+    throw new ArgumentError(op, `no padding "${padding as string}"`, { hint });
+  }
+  if (paddingMode === undefined || paddingModes.includes(paddingMode)) return;
+  const hint = `use one of ${paddingModes.join(", ")}`;
+  throw new ArgumentError(op, `no paddingMode "${paddingMode as string}"`, { hint });
 }
 
 function checkGroups(op: string, groups: number, channels: readonly number[]): void {
@@ -60,6 +85,7 @@ class Conv extends Module {
   constructor(dims: Dims, channels: [number, number], size: Axes, options: ConvLayerOptions) {
     super();
     const op = this.constructor.name;
+    checkSteps(op, options, dims);
     const { groups = 1 } = options;
     checkGroups(op, groups, [
       checkCount(op, "inChannels", channels[0]),
@@ -70,7 +96,7 @@ class Conv extends Module {
     this.kernelSize = kernelOf(op, size, dims);
     this.options = options;
     const shape = [channels[1], channels[0] / groups, ...this.kernelSize];
-    this.weight = init.kaimingUniform(init.emptyParameter(shape), { a: Math.sqrt(5) });
+    this.weight = init.kaimingUniform(init.emptyParameter(shape, op), { a: Math.sqrt(5) });
     const bias = () => init.biasLike(init.emptyParameter([channels[1]]), shape);
     this.bias = options.bias === false ? null : bias();
   }
@@ -168,14 +194,18 @@ class ConvTranspose extends Module {
   ) {
     super();
     const op = this.constructor.name;
+    checkSteps(op, options, dims);
     const { groups = 1 } = options;
-    checkGroups(op, groups, channels);
+    checkGroups(op, groups, [
+      checkCount(op, "inChannels", channels[0]),
+      checkCount(op, "outChannels", channels[1]),
+    ]);
     this.#dims = dims;
     [this.inChannels, this.outChannels] = channels;
     this.kernelSize = kernelOf(op, size, dims);
     this.options = options;
     const shape = [channels[0], channels[1] / groups, ...this.kernelSize];
-    this.weight = init.kaimingUniform(init.emptyParameter(shape), { a: Math.sqrt(5) });
+    this.weight = init.kaimingUniform(init.emptyParameter(shape, op), { a: Math.sqrt(5) });
     const bias = () => init.biasLike(init.emptyParameter([channels[1]]), shape);
     this.bias = options.bias === false || sizeOf(shape) === 0 ? null : bias();
   }

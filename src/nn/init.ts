@@ -12,8 +12,15 @@ import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { Rng } from "../util/rng.ts";
 import { Parameter } from "./parameter.ts";
 
-/** A new parameter of zeros, to be filled by one of the functions below. */
-export function emptyParameter<S extends Shape>(shape: S): Parameter<S> {
+// What a 32-bit memory holds.
+const mostElements = 2 ** 30;
+
+/** A new parameter of zeros, to be filled by one of the functions below. `op` is what errors name. */
+export function emptyParameter<S extends Shape>(shape: S, op = "parameter"): Parameter<S> {
+  if (sizeOf(shape) > mostElements) {
+    const size = `${(sizeOf(shape) / 2 ** 28).toPrecision(3)} GiB`;
+    throw new ShapeError(op, `weights ${show(shape)} take ${size}, at most 4 GiB fit`);
+  }
   return new Parameter<S>(stateNode(new Float32Array(sizeOf(shape)), shape));
 }
 

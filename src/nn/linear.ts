@@ -3,6 +3,7 @@
 
 import { show } from "../ir/build.ts";
 import { currentScope } from "../ir/node.ts";
+import { needOptions, needTensor } from "../tensor/ops/common.ts";
 import { where } from "../tensor/ops/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
@@ -16,6 +17,11 @@ export function checkCount(op: string, name: string, value: number, least = 1): 
   throw new ArgumentError(op, `${name} must be ${what}, got ${value}`, { in: currentScope() });
 }
 
+/** Refuses a layer's options where a flag or a number stands in their place. */
+export function checkOptions(module: object, options: unknown, hint = "use { bias: false }"): void {
+  needOptions(module.constructor.name, options, hint);
+}
+
 export interface BiasOption {
   /** False leaves the bias out. */
   bias?: boolean | undefined;
@@ -23,6 +29,9 @@ export interface BiasOption {
 
 /** x · weightᵀ + bias. x (…, I), weight (O, I), bias (O) → (…, O). */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  needTensor("linear", x, "the input");
+  needTensor("linear", weight, "the weight");
+  if (bias !== null) needTensor("linear", bias, "the bias");
   const inner = x.shape.at(-1);
   if (inner !== weight.shape[1]) {
     const shapes = `input ${show(x.shape)}, weight ${show(weight.shape)}`;
@@ -49,8 +58,9 @@ export class Linear extends Module {
     super();
     this.inFeatures = checkCount("Linear", "inFeatures", inFeatures, 0);
     this.outFeatures = checkCount("Linear", "outFeatures", outFeatures, 0);
+    checkOptions(this, options);
     const shape = [outFeatures, inFeatures];
-    this.weight = init.kaimingUniform(init.emptyParameter(shape), { a: Math.sqrt(5) });
+    this.weight = init.kaimingUniform(init.emptyParameter(shape, "Linear"), { a: Math.sqrt(5) });
     this.bias =
       options.bias === false ? null : init.biasLike(init.emptyParameter([outFeatures]), shape);
   }
@@ -107,6 +117,7 @@ export interface EmbeddingOptions {
 
 /** Rows of a table. index (…) int32, weight (V, D) → (…, D). */
 export function embedding(index: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
+  needTensor("embedding", index, "the index");
   if (index.dtype !== "int32" && index.dtype !== "uint8") {
     throw new DtypeError("embedding", `indices must be int32, got ${index.dtype}`, {
       hint: "use index.int()",
@@ -130,8 +141,9 @@ export class Embedding extends Module {
     super();
     checkCount("Embedding", "numEmbeddings", numEmbeddings);
     checkCount("Embedding", "embeddingDim", embeddingDim);
+    checkOptions(this, options, "use { paddingIdx: 0 }");
     this.paddingIdx = paddingOf(options.paddingIdx, numEmbeddings);
-    this.weight = init.normal(init.emptyParameter([numEmbeddings, embeddingDim]));
+    this.weight = init.normal(init.emptyParameter([numEmbeddings, embeddingDim], "Embedding"));
     const { buffer } = this.weight.current;
     const start = (this.paddingIdx ?? 0) * embeddingDim;
     if (this.paddingIdx !== undefined) buffer?.host?.fill(0, start, start + embeddingDim);

@@ -8,10 +8,11 @@
 import { show } from "../ir/build.ts";
 import { currentScope, sizeOf, withScope } from "../ir/node.ts";
 import { arange, ones } from "../tensor/create.ts";
+import { needTensor } from "../tensor/ops/common.ts";
 import { where } from "../tensor/ops/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
-import { type LossOptions, reduced, type WeightOption } from "./reduction.ts";
+import { type LossOptions, needPair, reduced, type WeightOption } from "./reduction.ts";
 
 export interface NllOptions extends LossOptions, WeightOption {
   /** Samples of this label do not count. */
@@ -40,6 +41,14 @@ function classAxis(op: string, input: Tensor): number {
 /** `values` (C) along the class axis of x. */
 function alongClasses(values: Tensor, x: Tensor, axis: number): Tensor {
   return values.reshape(x.shape.map((_, i) => (i === axis ? -1 : 1)));
+}
+
+function checkWeight(op: string, weight: Tensor | undefined, classes: number): void {
+  if (weight === undefined) return;
+  needTensor(op, weight, "the weight");
+  if (weight.shape.length === 1 && weight.shape[0] === classes) return;
+  const found = `the weight must be [${classes}], one for each class, got ${show(weight.shape)}`;
+  throw new ShapeError(op, found, { in: currentScope() });
 }
 
 function checkLabels(
@@ -98,7 +107,9 @@ function weighted(op: string, losses: Tensor, weights: Tensor, options: LossOpti
 
 /** The negative of the log probability of each sample's class. input (B, C, …), target (B, …). */
 export function nllLoss(input: Tensor, target: Tensor, options: NllOptions = {}): Tensor {
+  needPair("nllLoss", input, target, options);
   const axis = classAxis("nllLoss", input);
+  checkWeight("nllLoss", options.weight, input.shape[axis]!);
   checkLabels("nllLoss", input, target, axis, options.ignoreIndex ?? ignored);
   const { value, counts, weights } = pickClass("nllLoss", input, target, axis, options);
   const losses = where(counts, value.mul(weights).neg(), 0);
@@ -118,11 +129,13 @@ export function crossEntropy(
   target: Tensor,
   options: CrossEntropyOptions = {},
 ): Tensor {
+  needPair("crossEntropy", logits, target, options);
   const { labelSmoothing: smoothing = 0, weight, soft = false } = options;
   if (!(smoothing >= 0 && smoothing <= 1)) {
     throw new ArgumentError("crossEntropy", `labelSmoothing must be in [0,1], got ${smoothing}`);
   }
   const axis = classAxis("crossEntropy", logits);
+  checkWeight("crossEntropy", weight, logits.shape[axis]!);
   if (soft) return softCrossEntropy(logits, target, axis, options);
   checkLabels("crossEntropy", logits, target, axis, options.ignoreIndex ?? ignored);
   const shifted = logits.sub(logits.detach().amax(axis, { keepdim: true })); // (B, C, …)
@@ -173,10 +186,12 @@ export function multiMarginLoss(
   target: Tensor,
   options: MultiMarginOptions = {},
 ): Tensor {
+  needPair("multiMarginLoss", input, target, options);
   const { p = 1, margin = 1, weight } = options;
   const x = input.shape.length === 0 ? input.reshape(1) : input;
   const labels = x.shape.length === 1 ? target.reshape([]) : target;
   const axis = classAxis("multiMarginLoss", x);
+  checkWeight("multiMarginLoss", weight, x.shape[axis]!);
   checkLabels("multiMarginLoss", x, labels, axis, Number.NaN);
   const classes = x.shape[axis]!;
   const own = ofClass("multiMarginLoss", arange(classes), labels.int());
@@ -200,6 +215,7 @@ export function multiLabelMarginLoss(
   target: Tensor,
   options: LossOptions = {},
 ): Tensor {
+  needPair("multiLabelMarginLoss", input, target, options);
   const single = input.shape.length < 2;
   const x = input.reshape(single ? [1, -1] : input.shape); // (B, C)
   const labels = target.int().reshape(x.shape); // (B, K), K = C
@@ -228,6 +244,7 @@ export function multiLabelSoftMarginLoss(
   target: Tensor,
   options: LossOptions & WeightOption = {},
 ): Tensor {
+  needPair("multiLabelSoftMarginLoss", input, target, options);
   const yes = target.mul(input.logsigmoid());
   const no = target.rsub(1).mul(input.neg().logsigmoid());
   const costs = yes.add(no).neg();

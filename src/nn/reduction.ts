@@ -3,6 +3,7 @@
 
 import { show } from "../ir/build.ts";
 import { currentScope } from "../ir/node.ts";
+import { needOptions, needTensor } from "../tensor/ops/common.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 
@@ -29,8 +30,16 @@ export function reduced(op: string, losses: Tensor, options: LossOptions): Tenso
   });
 }
 
+/** Refuses a prediction or a target that is no tensor, and options that are none. */
+export function needPair(op: string, input: Tensor, target: Tensor, options: object = {}): void {
+  needTensor(op, input, "the input");
+  needTensor(op, target, "the target");
+  needOptions(op, options, 'use { reduction: "sum" }');
+}
+
 /** Refuses a prediction and a target of different shapes, which would broadcast to something unmeant. */
 export function sameShapes(op: string, input: Tensor, target: Tensor): void {
+  needPair(op, input, target);
   const [a, b] = [show(input.shape), show(target.shape)];
   if (a === b) return;
   throw new ShapeError(op, `input ${a} and target ${b} differ`, {

@@ -2,11 +2,12 @@
 // before the first tensor changes. Not here: files (io/), or which tensors a module has (module.ts).
 
 import { show } from "../ir/build.ts";
-import type { TypedArray } from "../ir/dtype.ts";
+import { isFloat, type TypedArray } from "../ir/dtype.ts";
 import { sizeOf } from "../ir/node.ts";
+import { describe } from "../tensor/ops/common.ts";
 import { refuseInTrace, setState, snapshot } from "../tensor/state.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { LoadError } from "../util/errors.ts";
+import { ArgumentError, LoadError } from "../util/errors.ts";
 
 /** Tensors by name. */
 export type StateDict = Record<string, Tensor>;
@@ -40,6 +41,11 @@ export function loadState(
 ): void {
   refuseInTrace("loadStateDict");
   const { strict = true, source = "the state dict", what } = options;
+  if (typeof values !== "object" || values === null || Array.isArray(values)) {
+    throw new ArgumentError("loadStateDict", `takes tensors by name, got ${describe(values)}`, {
+      hint: "use model.loadStateDict(other.stateDict())",
+    });
+  }
   const given = new Map(values instanceof Map ? values : Object.entries(values));
   const findings = compare(named, given, source);
   if (strict && findings.lines.length > 0) {
@@ -65,17 +71,22 @@ function compare(
   const fitting: [Tensor, Tensor | TypedArray][] = [];
   const missing: string[] = [];
   const shapes: string[] = [];
+  const dtypes: string[] = [];
+  const from = source === "the state dict" ? "given" : "file";
   const known = new Set<string>();
   for (const [name, tensor] of named) {
     known.add(name);
     const value = given.get(name);
     if (value === undefined) missing.push(`missing     ${name}`);
-    else if (fits(tensor, value)) fitting.push([tensor, value]);
-    else {
+    else if (!(value instanceof Tensor || ArrayBuffer.isView(value))) {
+      dtypes.push(`dtype       ${name}: ${from} ${describe(value)}, model ${tensor.dtype}`);
+    } else if (!fits(tensor, value)) {
       const there = value instanceof Tensor ? show(value.shape) : `${value.length} elements`;
-      const from = source === "the state dict" ? "given" : "file";
       shapes.push(`shape       ${name}: ${from} ${there}, model ${show(tensor.shape)}`);
-    }
+    } else if (isFloat(tensor.dtype) && !holdsFloats(value)) {
+      const there = value instanceof Tensor ? value.dtype : value.constructor.name;
+      dtypes.push(`dtype       ${name}: ${from} ${there}, model ${tensor.dtype}`);
+    } else fitting.push([tensor, value]);
   }
   const unexpected = [...given.keys()]
     .filter((name) => !known.has(name))
@@ -84,8 +95,15 @@ function compare(
     missing.length > 0 ? `${missing.length} missing` : "",
     unexpected.length > 0 ? `${unexpected.length} unexpected` : "",
     shapes.length > 0 ? `${shapes.length} wrong shape` : "",
+    dtypes.length > 0 ? `${dtypes.length} wrong dtype` : "",
   ].filter((text) => text !== "");
-  return { fitting, lines: [...missing, ...unexpected, ...shapes], counts: counts.join(", ") };
+  const lines = [...missing, ...unexpected, ...shapes, ...dtypes];
+  return { fitting, lines, counts: counts.join(", ") };
+}
+
+function holdsFloats(value: Tensor | TypedArray): boolean {
+  if (value instanceof Tensor) return isFloat(value.dtype);
+  return value instanceof Float32Array || value instanceof Float64Array;
 }
 
 // A typed array has no shape: its length must be right. PyTorch's counters are of shape [] or [1].

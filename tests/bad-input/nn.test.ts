@@ -10,6 +10,9 @@ import { device } from "../../src/tensor/device.ts";
 import { manualSeed } from "../../src/tensor/random.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 
+// biome-ignore lint/suspicious/noExplicitAny: the point is what the types do not allow.
+type Any = any;
+
 type Loss = (x: Tensor, y: Tensor) => Tensor;
 
 const losses: [string, Loss][] = [
@@ -69,5 +72,93 @@ describe.each(["reference", "wasm"] as const)("a label outside of the classes, o
     expect(some).toBeGreaterThan(0);
     await expect((async () => mean(labels(3)).item())()).rejects.toThrow("is outside [0, 3)");
     expect(await mean(labels(7)).item()).toBe(some);
+  });
+});
+
+const x = () => randn(2, 4);
+const y = () => tensor([0, 1], { dtype: "int32" });
+const weight = () => randn(3);
+
+const wrong: [string, () => unknown, string][] = [
+  ["linear of an array", () => nn.linear([1, 2] as Any, x()), "ArgumentError: linear: the input"],
+  ["linear of nothing", () => nn.linear(undefined as Any, x()), "got undefined"],
+  [
+    "labels in an array",
+    () => nn.crossEntropy(x(), [0, 1] as Any),
+    "crossEntropy: the target must",
+  ],
+  ["no labels", () => nn.crossEntropy(x(), undefined as Any), "must be a tensor, got undefined"],
+  ["a reduction for options", () => nn.mseLoss(null as Any, x()), "mseLoss: the input must be a"],
+  [
+    "a word for options",
+    () => nn.crossEntropy(x(), y(), "sum" as Any),
+    "options must be an object",
+  ],
+  [
+    "a weight too few",
+    () => nn.crossEntropy(x(), y(), { weight: weight() }),
+    "ShapeError: crossEntropy: the weight must be [4], one for each class, got [3]",
+  ],
+  [
+    "a weight too few, softly",
+    () => nn.crossEntropy(x(), x(), { weight: weight(), soft: true }),
+    "ShapeError: crossEntropy: the weight must be [4]",
+  ],
+  [
+    "no state",
+    () => new nn.Linear(1, 1).loadStateDict(null as Any),
+    "ArgumentError: loadStateDict",
+  ],
+  ["no kernel", () => new (nn.Conv2d as Any)(3, 2), "ArgumentError: Conv2d: kernelSize must be"],
+  ["a stride for options", () => new nn.Conv2d(3, 2, 3, 2 as Any), "Conv2d: options must be an"],
+  ["no bias for options", () => new nn.Linear(3, 2, false as Any), "hint: use { bias: false }"],
+  [
+    "more weights than memory",
+    () => new nn.Linear(1e9, 1e9),
+    "ShapeError: Linear: weights [1000000000,1000000000] take",
+  ],
+  [
+    "a slip in a word",
+    () => new nn.Conv2d(3, 2, 3, { padding: "saem" as Any }),
+    'ArgumentError: Conv2d: no padding "saem"',
+  ],
+  [
+    "no stride",
+    () => new nn.Conv2d(3, 2, 3, { stride: 0 }),
+    "ArgumentError: Conv2d: stride must be",
+  ],
+  ["no dilation", () => new nn.ConvTranspose1d(3, 2, 3, { dilation: 0 }), "1d: dilation must be"],
+  [
+    "a mode that is none",
+    () => new nn.Conv1d(3, 2, 3, { paddingMode: "mirror" as Any }),
+    'ArgumentError: Conv1d: no paddingMode "mirror"',
+  ],
+];
+
+/** The error's text, or "" without one. */
+function textOf(f: () => unknown): string {
+  try {
+    f();
+  } catch (error) {
+    return String(error);
+  }
+  return "";
+}
+
+describe("layers and losses refuse", () => {
+  it.each(wrong)("%s", (_, f, text) => {
+    expect(textOf(f)).toContain(text);
+  });
+
+  it("ints for floats in a state dict, and change nothing", async () => {
+    const model = new nn.Linear(1, 2);
+    const before = await model.weight.data();
+    for (const bias of [Int32Array.of(1, 2), tensor([1, 2], { dtype: "int32" }), [1, 2] as Any]) {
+      const load = () => model.loadStateDict({ weight: Float32Array.of(5, 6), bias });
+      expect(textOf(load)).toMatch(/LoadError.*1 wrong dtype\n {2}dtype {7}bias: given /);
+    }
+    expect(await model.weight.data()).toEqual(before);
+    model.loadStateDict({ weight: Float64Array.of(5, 6), bias: Float32Array.of(7, 8) });
+    expect([...(await model.weight.data())]).toEqual([5, 6]);
   });
 });
