@@ -18,7 +18,7 @@ export class Adagrad extends Optimizer<AdagradOptions> {
     const { lr = 1e-2, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0 } = options;
     const { eps = 1e-10, maximize = false } = options;
     checkNumbers("Adagrad", { lr, lrDecay, weightDecay, initialAccumulatorValue, eps });
-    super(params, { lr, lrDecay, weightDecay, initialAccumulatorValue, eps, maximize });
+    super(params, { lr, lrDecay, weightDecay, initialAccumulatorValue, eps, maximize }, options);
   }
 
   protected override numbers(options: Full<AdagradOptions>): Record<string, number> {
@@ -50,7 +50,7 @@ export class Adadelta extends Optimizer<AdadeltaOptions> {
   constructor(params: Parameters<AdadeltaOptions>, options: AdadeltaOptions = {}) {
     const { lr = 1, rho = 0.9, eps = 1e-6, weightDecay = 0, maximize = false } = options;
     checkNumbers("Adadelta", { lr, rho, eps, weightDecay });
-    super(params, { lr, rho, eps, weightDecay, maximize });
+    super(params, { lr, rho, eps, weightDecay, maximize }, options);
   }
 
   protected override numbers(options: Full<AdadeltaOptions>): Record<string, number> {

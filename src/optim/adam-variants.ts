@@ -45,7 +45,7 @@ function averages(now: Update<AdaptiveOptions>, grad: Tensor) {
 /** Divides by the largest gradient so far instead of a root of squares. */
 export class Adamax extends Optimizer<AdaptiveOptions> {
   constructor(params: Parameters<AdaptiveOptions>, options: AdaptiveOptions = {}) {
-    super(params, defaults("Adamax", options, 2e-3));
+    super(params, defaults("Adamax", options, 2e-3), options);
   }
 
   protected override numbers(options: Full<AdaptiveOptions>): Record<string, number> {
@@ -79,7 +79,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
   constructor(params: Parameters<NAdamOptions>, options: NAdamOptions = {}) {
     const { momentumDecay = 4e-3 } = options;
     checkNumbers("NAdam", { momentumDecay });
-    super(params, { ...defaults("NAdam", options, 2e-3), momentumDecay });
+    super(params, { ...defaults("NAdam", options, 2e-3), momentumDecay }, options);
   }
 
   protected override numbers(options: Full<NAdamOptions>): Record<string, number> {
@@ -123,7 +123,7 @@ function momentumAt(step: Tensor, hyper: Hyper): Tensor {
 /** Adam that waits with dividing by the squares until their average is worth something. */
 export class RAdam extends Optimizer<AdaptiveOptions> {
   constructor(params: Parameters<AdaptiveOptions>, options: AdaptiveOptions = {}) {
-    super(params, defaults("RAdam", options, 1e-3));
+    super(params, defaults("RAdam", options, 1e-3), options);
   }
 
   protected override numbers(options: Full<AdaptiveOptions>): Record<string, number> {

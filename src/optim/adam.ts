@@ -57,7 +57,7 @@ function move(now: Update<AdamOptions>, grad: Tensor): { move: Tensor; state: Mo
 /** @example new optim.Adam(model.parameters(), { lr: 1e-3 }) */
 export class Adam extends Optimizer<AdamOptions> {
   constructor(params: Parameters<AdamOptions>, options: AdamOptions = {}) {
-    super(params, defaults("Adam", options, 0));
+    super(params, defaults("Adam", options, 0), options);
   }
 
   protected override numbers(options: Full<AdamOptions>): Record<string, number> {
@@ -81,7 +81,7 @@ export class Adam extends Optimizer<AdamOptions> {
  */
 export class AdamW extends Optimizer<AdamOptions> {
   constructor(params: Parameters<AdamOptions>, options: AdamOptions = {}) {
-    super(params, defaults("AdamW", options, 1e-2));
+    super(params, defaults("AdamW", options, 1e-2), options);
   }
 
   protected override numbers(options: Full<AdamOptions>): Record<string, number> {

@@ -2,10 +2,12 @@
 // tensor, written when an option is set, so that a changed learning rate recompiles nothing.
 // Not here: updates (sgd.ts, adam.ts, …), or the step (optimizer.ts).
 
+import { isFloat } from "../ir/dtype.ts";
+import { describe, needOptions } from "../tensor/ops/common.ts";
 import { refuseInTrace, stateNode, stateTensor } from "../tensor/state.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { bumpGeneration } from "../tensor/trace.ts";
-import { ArgumentError } from "../util/errors.ts";
+import { ArgumentError, DtypeError } from "../util/errors.ts";
 
 /** The options that every optimizer has. */
 export interface BaseOptions {
@@ -67,6 +69,8 @@ export class ParamGroup<O extends BaseOptions = BaseOptions> {
    *  becomes 0 or stops being 0) makes them trace again. */
   set(changes: Partial<O>): void {
     refuseInTrace("ParamGroup.set");
+    const fault = notNumber(this.#options, changes);
+    if (fault !== null) throw new ArgumentError("ParamGroup.set", fault);
     const options: Full<O> = { ...this.#options, ...changes };
     const before = this.#rule.numbers(this.#options);
     const after = this.#rule.numbers(options);
@@ -93,7 +97,12 @@ export function makeGroups<O extends BaseOptions>(
   defaults: Full<O>,
   rule: NumbersRule<O>,
 ): ParamGroup<O>[] {
-  const list = [...params] as (Tensor | GroupOf<O>)[];
+  const list = listOf<Tensor | GroupOf<O>>(op, params);
+  for (const item of list) {
+    if (item instanceof Tensor || (typeof item === "object" && item && "params" in item)) continue;
+    const hint = "pass model.parameters()";
+    throw new ArgumentError(op, `takes tensors or groups of them, got ${describe(item)}`, { hint });
+  }
   const plain = list.filter((item) => item instanceof Tensor);
   if (plain.length > 0 && plain.length < list.length) {
     throw new ArgumentError(op, "takes either tensors or groups, got both");
@@ -102,6 +111,9 @@ export function makeGroups<O extends BaseOptions>(
   const seen = new Set<Tensor>();
   const made = (groups as GroupOf<O>[]).map(({ params: own, ...options }) => {
     const tensors = checkParams(op, own, seen);
+    checkNames(op, options, defaults);
+    const fault = notNumber(defaults, options);
+    if (fault !== null) throw new ArgumentError(op, fault);
     return new ParamGroup<O>(
       tensors,
       withoutUndefined(defaults, options as unknown as Partial<O>),
@@ -117,12 +129,28 @@ function withoutUndefined<O extends object>(defaults: Full<O>, options: Partial<
   return { ...defaults, ...Object.fromEntries(given) };
 }
 
-function checkParams(op: string, params: Iterable<Tensor>, seen: Set<Tensor>): Tensor[] {
-  const tensors = [...params];
+/** The items of what must be tensors, or groups of them. */
+export function listOf<T>(op: string, params: Iterable<T>): T[] {
+  if (typeof params === "object" && typeof params?.[Symbol.iterator] === "function") {
+    if (!(params instanceof Tensor)) return [...params];
+  }
+  throw new ArgumentError(op, `takes a list of parameters, got ${describe(params)}`, {
+    hint: "pass model.parameters()",
+  });
+}
+
+/** Refuses what is no trainable tensor, or listed twice. */
+export function checkParams(op: string, params: Iterable<Tensor>, seen: Set<Tensor>): Tensor[] {
+  const tensors = listOf(op, params);
   for (const tensor of tensors) {
     if (!(tensor instanceof Tensor)) {
       throw new ArgumentError(op, "a group's params must be tensors", {
         hint: "pass model.parameters()",
+      });
+    }
+    if (!isFloat(tensor.dtype)) {
+      throw new DtypeError(op, `parameters must be floats, got ${tensor.dtype}`, {
+        hint: "use x.float()",
       });
     }
     if (tensor.trace !== null) {
@@ -134,13 +162,46 @@ function checkParams(op: string, params: Iterable<Tensor>, seen: Set<Tensor>): T
   return tensors;
 }
 
+/** Refuses options that are none, and names that are not known. */
+export function checkNames(op: string, options: object, known: object): void {
+  needOptions(op, options, "use { lr: 0.1 }");
+  const names = Object.keys(known);
+  const plain = (name: string) => name.toLowerCase().replaceAll("_", "");
+  for (const name of Object.keys(options)) {
+    if (names.includes(name)) continue;
+    const meant = plain(name) === "learningrate" ? "lr" : plain(name);
+    const found = names.find((other) => plain(other) === meant);
+    throw new ArgumentError(op, `there is no option "${name}"`, {
+      hint: found === undefined ? `use one of ${names.join(", ")}` : `use ${found}`,
+    });
+  }
+}
+
+/** What is wrong with new options: one is no finite number where the old one is a number. */
+export function notNumber(old: object, changes: object): string | null {
+  for (const [name, value] of Object.entries(changes)) {
+    if (typeof (old as Record<string, unknown>)[name] !== "number" || value === undefined) continue;
+    if (typeof value !== "number" || !Number.isFinite(value)) return unfinished(name, value);
+  }
+  return null;
+}
+
+function unfinished(name: string, value: unknown): string {
+  const got = typeof value === "string" ? `"${value}"` : String(value);
+  return `${name} must be a finite number, got ${got}`;
+}
+
 /** Refuses a number that is negative or not one. */
 export function checkNumbers(
   op: string,
   numbers: Readonly<Record<string, number | undefined>>,
 ): void {
   for (const [name, value] of Object.entries(numbers)) {
-    if (value === undefined || value >= 0) continue;
+    if (value === undefined) continue;
+    if (typeof value !== "number" || !(Math.abs(value) < Infinity)) {
+      throw new ArgumentError(op, unfinished(name, value));
+    }
+    if (value >= 0) continue;
     throw new ArgumentError(op, `${name} must not be negative, got ${value}`);
   }
 }
@@ -148,7 +209,7 @@ export function checkNumbers(
 /** Refuses decay rates outside of [0, 1). */
 export function checkRates(op: string, rates: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(rates)) {
-    if (value >= 0 && value < 1) continue;
+    if (typeof value === "number" && value >= 0 && value < 1) continue;
     throw new ArgumentError(op, `${name} must be in [0,1), got ${value}`);
   }
 }

@@ -6,7 +6,7 @@ import { gradients } from "../tensor/autograd.ts";
 import { setState } from "../tensor/state.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, StateError } from "../util/errors.ts";
-import { checkNumbers } from "./group.ts";
+import { checkNames, checkNumbers, checkParams } from "./group.ts";
 import { type Point, strongWolfe } from "./wolfe.ts";
 
 export interface LBFGSOptions {
@@ -54,17 +54,11 @@ export class LBFGS {
       lineSearchFn = null,
     } = options;
     checkNumbers("LBFGS", { lr, maxIter, maxEval, historySize });
-    this.params = [...params];
+    this.params = checkParams("LBFGS", params, new Set());
     if (this.params.length === 0) throw new ArgumentError("LBFGS", "has no parameters to train");
-    this.options = {
-      lr,
-      maxIter,
-      maxEval,
-      toleranceGrad,
-      toleranceChange,
-      historySize,
-      lineSearchFn,
-    };
+    const tolerances = { toleranceGrad, toleranceChange };
+    this.options = { lr, maxIter, maxEval, ...tolerances, historySize, lineSearchFn };
+    checkNames("LBFGS", options, this.options);
   }
 
   /** Follows up to maxIter directions. `closure` computes the loss; it is called at each place. Gives

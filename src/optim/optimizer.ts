@@ -7,15 +7,18 @@ import { makeArray } from "../ir/dtype.ts";
 import { sizeOf } from "../ir/node.ts";
 import { gradients, gradOf, setGrad } from "../tensor/autograd.ts";
 import { assignAll, nodeOf, noGrad } from "../tensor/core.ts";
+import { needOptions, needTensor } from "../tensor/ops/common.ts";
 import { refuseInTrace, setState, snapshot, stateTensor } from "../tensor/state.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { ArgumentError, LoadError, StateError } from "../util/errors.ts";
+import { ArgumentError, LoadError, ShapeError, StateError } from "../util/errors.ts";
 import { clipFactor } from "./clip.ts";
 import {
   type BaseOptions,
+  checkNames,
   type Full,
   type Hyper,
   makeGroups,
+  notNumber,
   type Parameters,
   type ParamGroup,
 } from "./group.ts";
@@ -70,7 +73,9 @@ export abstract class Optimizer<O extends BaseOptions = BaseOptions> {
   readonly groups: readonly ParamGroup<O>[];
   #slots = new Map<Tensor, Slot>();
 
-  constructor(params: Parameters<O>, defaults: Full<O>) {
+  /** `options` is what the user gave, whose names must be among those of `defaults`. */
+  constructor(params: Parameters<O>, defaults: Full<O>, options: object = {}) {
+    checkNames(this.constructor.name, options, defaults);
     this.groups = makeGroups(this.constructor.name, params, defaults, {
       numbers: (options) => this.numbers(options),
     });
@@ -123,6 +128,8 @@ export abstract class Optimizer<O extends BaseOptions = BaseOptions> {
    * optimizer.step(loss, { clipNorm: 1 });
    */
   step(loss?: Tensor, options: StepOptions = {}): Promise<void> | null {
+    if (loss !== undefined) checkLoss(loss);
+    needOptions("step", options, "use { clipNorm: 1 }");
     const jobs = this.#jobs(loss);
     const readers = loss ? [loss] : jobs.map(({ grad }) => grad);
     return noGrad(() => {
@@ -291,6 +298,10 @@ export abstract class Optimizer<O extends BaseOptions = BaseOptions> {
     if (counts(saved.groups) !== counts(this.groups)) {
       lines.push(`groups of ${counts(saved.groups)} parameters, here ${counts(this.groups)}`);
     }
+    for (const [i, group] of this.groups.entries()) {
+      const fault = notNumber(group.options, saved.groups[i]?.options ?? {});
+      if (fault !== null) lines.push(`option      ${fault}`);
+    }
     const pairs: [Tensor, Tensor][] = [];
     const take = (name: string, target: Tensor): Tensor => {
       const value = saved.tensors[name];
@@ -322,6 +333,14 @@ export abstract class Optimizer<O extends BaseOptions = BaseOptions> {
     }
     return { slots, pairs };
   }
+}
+
+function checkLoss(loss: Tensor): void {
+  needTensor("step", loss, "the loss");
+  if (sizeOf(loss.shape) === 1) return;
+  throw new ShapeError("step", `the loss must be one number, got ${show(loss.shape)}`, {
+    hint: "use loss.mean()",
+  });
 }
 
 function filled(param: Tensor, value: number): Tensor {

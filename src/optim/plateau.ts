@@ -2,7 +2,7 @@
 // Not here: schedules that know only the step (schedule.ts).
 
 import { ArgumentError } from "../util/errors.ts";
-import type { AnyOptimizer } from "./schedule.ts";
+import { type AnyOptimizer, checkOptimizer } from "./schedule.ts";
 
 export interface PlateauOptions {
   /** Whether smaller metrics are better, or larger ones. */
@@ -45,7 +45,7 @@ export class ReduceLROnPlateau {
     if (!(factor < 1)) {
       throw new ArgumentError("ReduceLROnPlateau", `factor must be below 1, got ${factor}`);
     }
-    this.optimizer = optimizer;
+    this.optimizer = checkOptimizer("ReduceLROnPlateau", optimizer);
     this.#options = { mode, factor, patience, threshold, thresholdMode, cooldown, minLr, eps };
   }
 

@@ -19,7 +19,7 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     const { lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0 } = options;
     const { centered = false, maximize = false } = options;
     checkNumbers("RMSprop", { lr, alpha, eps, weightDecay, momentum });
-    super(params, { lr, alpha, eps, weightDecay, momentum, centered, maximize });
+    super(params, { lr, alpha, eps, weightDecay, momentum, centered, maximize }, options);
   }
 
   protected override numbers(options: Full<RMSpropOptions>): Record<string, number> {

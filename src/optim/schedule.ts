@@ -4,6 +4,7 @@
 // Not here: schedules that cycle the momentum too (schedule-cycles.ts), or that watch a metric
 // (plateau.ts).
 
+import { describe } from "../tensor/ops/common.ts";
 import { ArgumentError } from "../util/errors.ts";
 import type { BaseOptions, ParamGroup } from "./group.ts";
 import type { Optimizer } from "./optimizer.ts";
@@ -62,7 +63,7 @@ export abstract class LRScheduler {
   #bases: readonly Base[];
 
   constructor(optimizer: AnyOptimizer) {
-    this.optimizer = optimizer;
+    this.optimizer = checkOptimizer(this.constructor.name, optimizer);
     this.#bases = optimizer.groups.map((group) => baseOf(group));
   }
 
@@ -271,6 +272,14 @@ export class SequentialLR extends LRScheduler {
 /** From `high` (at 0) to `low` (at 1) along half a cosine, and on. */
 export function cosine(high: number, low: number, t: number): number {
   return low + ((high - low) * (1 + Math.cos(Math.PI * t))) / 2;
+}
+
+/** Refuses what is no optimizer. */
+export function checkOptimizer(op: string, optimizer: AnyOptimizer): AnyOptimizer {
+  if (Array.isArray(optimizer?.groups)) return optimizer;
+  throw new ArgumentError(op, `takes an optimizer first, got ${describe(optimizer)}`, {
+    hint: `use new ${op}(optimizer, { … })`,
+  });
 }
 
 /** Refuses a number of steps that is not whole or not positive. */

@@ -27,7 +27,7 @@ export class SGD extends Optimizer<SGDOptions> {
     if (nesterov && (momentum === 0 || dampening !== 0)) {
       throw new ArgumentError("SGD", "nesterov needs a momentum and no dampening");
     }
-    super(params, { lr, momentum, dampening, nesterov, weightDecay, maximize });
+    super(params, { lr, momentum, dampening, nesterov, weightDecay, maximize }, options);
   }
 
   protected override numbers(o: Full<SGDOptions>): Record<string, number> {

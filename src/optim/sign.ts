@@ -19,7 +19,7 @@ export class Rprop extends Optimizer<RpropOptions> {
   constructor(params: Parameters<RpropOptions>, options: RpropOptions = {}) {
     const { lr = 1e-2, etas = [0.5, 1.2], stepSizes = [1e-6, 50], maximize = false } = options;
     checkNumbers("Rprop", { lr, "etas[0]": etas[0], "stepSizes[0]": stepSizes[0] });
-    super(params, { lr, etas, stepSizes, maximize });
+    super(params, { lr, etas, stepSizes, maximize }, options);
   }
 
   protected override numbers({ lr, etas, stepSizes }: Full<RpropOptions>): Record<string, number> {
@@ -55,7 +55,11 @@ export class ASGD extends Optimizer<ASGDOptions> {
   constructor(params: Parameters<ASGDOptions>, options: ASGDOptions = {}) {
     const { lr = 1e-2, lambd = 1e-4, alpha = 0.75, t0 = 1e6, weightDecay = 0 } = options;
     checkNumbers("ASGD", { lr, lambd, alpha, t0, weightDecay });
-    super(params, { lr, lambd, alpha, t0, weightDecay, maximize: options.maximize ?? false });
+    super(
+      params,
+      { lr, lambd, alpha, t0, weightDecay, maximize: options.maximize ?? false },
+      options,
+    );
   }
 
   protected override numbers(options: Full<ASGDOptions>): Record<string, number> {

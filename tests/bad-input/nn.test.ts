@@ -162,3 +162,105 @@ describe("layers and losses refuse", () => {
     expect([...(await model.weight.data())]).toEqual([5, 6]);
   });
 });
+
+const w = () => [nn.parameter(randn(2))];
+const ints = () => [tensor([1, 2], { dtype: "int32" })];
+const set = (lr: Any) => {
+  new optim.SGD(w()).lr = lr;
+};
+
+const noOptimizer: [string, () => unknown, string][] = [
+  ["nothing", () => new (optim.SGD as Any)(), "ArgumentError: SGD: takes a list of parameters"],
+  ["a model", () => new optim.SGD(new nn.Linear(1, 1) as Any), "got a Linear\n  hint: pass model"],
+  ["one tensor", () => new optim.SGD(w()[0] as Any), "got a Parameter\n  hint: pass model"],
+  [
+    "numbers",
+    () => new optim.SGD([[1]] as Any),
+    "SGD: takes tensors or groups of them, got an array",
+  ],
+  ["nulls", () => new optim.SGD([null] as Any), "SGD: takes tensors or groups of them, got null"],
+  [
+    "a group of one",
+    () => new optim.SGD([{ params: 3 }] as Any),
+    "SGD: takes a list of parameters",
+  ],
+  ["ints", () => new optim.Adam(ints()), "DtypeError: Adam: parameters must be floats, got int32"],
+  [
+    "ints for L-BFGS",
+    () => new optim.LBFGS(ints()),
+    "DtypeError: LBFGS: parameters must be floats",
+  ],
+  [
+    "an endless rate",
+    () => new optim.SGD(w(), { lr: Infinity }),
+    "must be a finite number, got Inf",
+  ],
+  ["a word for a rate", () => new optim.AdamW(w(), { lr: "0.1" as Any }), 'number, got "0.1"'],
+  [
+    "a bare rate",
+    () => new optim.SGD(w(), 0.1 as Any),
+    "SGD: options must be an object, got a num",
+  ],
+  ["NaN set as rate", () => set(Number.NaN), "ParamGroup.set: lr must be a finite number, got NaN"],
+  [
+    "a word set as rate",
+    () => set("a"),
+    "ArgumentError: ParamGroup.set: lr must be a finite number",
+  ],
+  [
+    "a long name",
+    () => new optim.SGD(w(), { learningRate: 0.1 } as Any),
+    'ArgumentError: SGD: there is no option "learningRate"\n  hint: use lr',
+  ],
+  [
+    "PyTorch's spelling",
+    () => new optim.Adadelta(w(), { weight_decay: 0.1 } as Any),
+    "hint: use weightDecay",
+  ],
+  [
+    "a group's unknown option",
+    () => new optim.Adam([{ params: w(), momentum: 0.9 }] as Any),
+    'Adam: there is no option "momentum"\n  hint: use one of lr, betas, eps,',
+  ],
+  [
+    "a group's bad rate",
+    () => new optim.Adam([{ params: w(), lr: Number.NaN }]),
+    "Adam: lr must be a finite number, got NaN",
+  ],
+  [
+    "a schedule of null",
+    () => new optim.StepLR(null as Any, { stepSize: 1 }),
+    "takes an optimizer",
+  ],
+  [
+    "a plateau of a model",
+    () => new optim.ReduceLROnPlateau(w() as Any),
+    "takes an optimizer first",
+  ],
+  [
+    "a loss for each sample",
+    () => new optim.SGD(w()).step(randn(3)),
+    "ShapeError: step: the loss must be one number, got [3]\n  hint: use loss.mean()",
+  ],
+  [
+    "a loss of a number",
+    () => new optim.SGD(w()).step(3 as Any),
+    "step: the loss must be a tensor",
+  ],
+];
+
+describe("optimizers refuse", () => {
+  it.each(noOptimizer)("%s", (_, f, text) => {
+    expect(textOf(f)).toContain(text);
+  });
+
+  it("a saved rate that is none, and change nothing", () => {
+    const optimizer = new optim.SGD([{ params: w() }, { params: w() }], { lr: 0.5 });
+    const saved = structuredClone({ ...optimizer.stateDict(), tensors: {} }) as Any;
+    saved.groups[0].options.lr = 0.25;
+    saved.groups[1].options.lr = null;
+    const text = textOf(() => optimizer.loadStateDict(saved));
+    expect(text).toContain("option      lr must be a finite number, got null");
+    expect(optimizer.groups.map((group) => group.lr)).toEqual([0.5, 0.5]);
+  });
+});
