@@ -1,6 +1,7 @@
 // Schedules that move the learning rate up and down and, against it, the momentum: one cycle for a whole
 // training (Smith and Topin 2017), or cycle after cycle (Smith 2015), as torch.optim.lr_scheduler.
 
+import { needOptions } from "../tensor/ops/common.ts";
 import { ArgumentError } from "../util/errors.ts";
 import {
   type AnyOptimizer,
@@ -44,6 +45,7 @@ export class OneCycleLR extends LRScheduler {
   #linear: boolean;
 
   constructor(optimizer: AnyOptimizer, options: OneCycleOptions) {
+    needOptions("OneCycleLR", options, "use { maxLr: 0.1, totalSteps: 1000 }");
     super(optimizer);
     const { totalSteps, epochs = 0, stepsPerEpoch = 0 } = options;
     const total = checkSteps("OneCycleLR", "totalSteps", totalSteps ?? epochs * stepsPerEpoch);
@@ -106,6 +108,7 @@ export class CyclicLR extends LRScheduler {
   #total: number;
 
   constructor(optimizer: AnyOptimizer, options: CyclicOptions) {
+    needOptions("CyclicLR", options, "use { baseLr: 0.01, maxLr: 0.1 }");
     super(optimizer);
     this.#options = options;
     this.#up = checkSteps("CyclicLR", "stepSizeUp", options.stepSizeUp ?? 2000);

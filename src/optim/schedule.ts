@@ -4,7 +4,7 @@
 // Not here: schedules that cycle the momentum too (schedule-cycles.ts), or that watch a metric
 // (plateau.ts).
 
-import { describe } from "../tensor/ops/common.ts";
+import { describe, needOptions } from "../tensor/ops/common.ts";
 import { ArgumentError } from "../util/errors.ts";
 import type { BaseOptions, ParamGroup } from "./group.ts";
 import type { Optimizer } from "./optimizer.ts";
@@ -108,6 +108,10 @@ export class LambdaLR extends LRScheduler {
 
   constructor(optimizer: AnyOptimizer, factor: (epoch: number) => number) {
     super(optimizer);
+    if (typeof factor !== "function") {
+      const got = `takes a function of the step, got ${describe(factor)}`;
+      throw new ArgumentError(this.constructor.name, got);
+    }
     this.#factor = factor;
     this.apply();
   }
@@ -120,6 +124,7 @@ export class LambdaLR extends LRScheduler {
 /** Multiplies the learning rate by gamma every stepSize steps. */
 export class StepLR extends LambdaLR {
   constructor(optimizer: AnyOptimizer, options: { stepSize: number; gamma?: number | undefined }) {
+    needOptions("StepLR", options, "use { stepSize: 30 }");
     const { gamma = 0.1 } = options;
     const size = checkSteps("StepLR", "stepSize", options.stepSize);
     super(optimizer, (epoch) => gamma ** Math.floor(epoch / size));
@@ -132,6 +137,7 @@ export class MultiStepLR extends LambdaLR {
     optimizer: AnyOptimizer,
     options: { milestones: readonly number[]; gamma?: number | undefined },
   ) {
+    needOptions("MultiStepLR", options, "use { milestones: [30, 80] }");
     const { milestones, gamma = 0.1 } = options;
     super(optimizer, (epoch) => gamma ** milestones.filter((m) => m <= epoch).length);
   }
@@ -169,6 +175,7 @@ export class LinearLR extends LambdaLR {
 /** Multiplies the learning rate by gamma at each step. */
 export class ExponentialLR extends LambdaLR {
   constructor(optimizer: AnyOptimizer, options: { gamma: number }) {
+    needOptions("ExponentialLR", options, "use { gamma: 0.9 }");
     super(optimizer, (epoch) => options.gamma ** epoch);
   }
 }
@@ -191,6 +198,7 @@ export class CosineAnnealingLR extends LRScheduler {
   #etaMin: number;
 
   constructor(optimizer: AnyOptimizer, options: { tMax: number; etaMin?: number | undefined }) {
+    needOptions("CosineAnnealingLR", options, "use { tMax: 100 }");
     super(optimizer);
     this.#tMax = checkSteps("CosineAnnealingLR", "tMax", options.tMax);
     this.#etaMin = options.etaMin ?? 0;

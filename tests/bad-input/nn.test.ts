@@ -165,11 +165,19 @@ describe("layers and losses refuse", () => {
 
 const w = () => [nn.parameter(randn(2))];
 const ints = () => [tensor([1, 2], { dtype: "int32" })];
+const sgd = () => new optim.SGD(w());
 const set = (lr: Any) => {
   new optim.SGD(w()).lr = lr;
 };
 
 const noOptimizer: [string, () => unknown, string][] = [
+  ["no steps", () => new (optim.StepLR as Any)(sgd()), "hint: use { stepSize: 30 }"],
+  ["milestones bare", () => new optim.MultiStepLR(sgd(), [1] as Any), "MultiStepLR: options must"],
+  ["a bare gamma", () => new optim.ExponentialLR(sgd(), 0.9 as Any), "hint: use { gamma: 0.9 }"],
+  ["a bare cycle", () => new optim.OneCycleLR(sgd(), 0.1 as Any), "OneCycleLR: options must be an"],
+  ["no cycle", () => new (optim.CyclicLR as Any)(sgd()), "CyclicLR: options must be an object"],
+  ["no cosine", () => new (optim.CosineAnnealingLR as Any)(sgd(), 9), "hint: use { tMax: 100 }"],
+  ["no function", () => new optim.LambdaLR(sgd(), 0.9 as Any), "LambdaLR: takes a function of the"],
   ["nothing", () => new (optim.SGD as Any)(), "ArgumentError: SGD: takes a list of parameters"],
   ["a model", () => new optim.SGD(new nn.Linear(1, 1) as Any), "got a Linear\n  hint: pass model"],
   ["one tensor", () => new optim.SGD(w()[0] as Any), "got a Parameter\n  hint: pass model"],
