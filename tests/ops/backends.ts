@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Backend } from "../../src/backend/backend.ts";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
+import type { Buffer } from "../../src/ir/buffer.ts";
 import type { TypedArray } from "../../src/ir/dtype.ts";
+import { makeGraph } from "../../src/ir/graph.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { Engine } from "../../src/schedule/engine.ts";
 import { PlanBackend } from "../schedule/plan-backend.ts";
@@ -19,12 +21,17 @@ export interface UnderTest {
 
 interface WasmOptions {
   threads: number;
-  revectorize?: boolean;
+  splitAll?: boolean;
 }
 
 const root = join(import.meta.dirname, "..", "..", "src", "backend");
 
-const wasmOptions: readonly WasmOptions[] = [{ threads: 1 }, { threads: 2 }, { threads: 3 }];
+/** With several threads every kernel is split, however small. */
+const wasmOptions: readonly WasmOptions[] = [
+  { threads: 1 },
+  { threads: 2, splitAll: true },
+  { threads: 3, splitAll: true },
+];
 
 export const reference: UnderTest = underTest("reference", new ReferenceBackend());
 
@@ -50,8 +57,19 @@ function underTest(name: string, backend: Backend): UnderTest {
   return { name, backend, engine: new Engine(backend) };
 }
 
+/** Compiles what will run, and waits until all threads have its code: until then one runs it alone. */
+export async function prepare(
+  on: UnderTest,
+  nodes: readonly Node[],
+  assign?: readonly (Buffer | null)[],
+): Promise<void> {
+  await on.engine.prepare(makeGraph(nodes, assign)).entry.program;
+  await (on.backend as { ready?: () => Promise<void> }).ready?.();
+}
+
 /** The elements of the nodes, computed by one program. */
 export async function evaluate(on: UnderTest, nodes: readonly Node[]): Promise<TypedArray[]> {
+  await prepare(on, nodes);
   const { buffers, done } = on.engine.evaluate(nodes);
   await done;
   return Promise.all(buffers.map((buffer) => on.engine.read(buffer)));

@@ -4,7 +4,7 @@ import { Buffer } from "../../src/ir/buffer.ts";
 import * as b from "../../src/ir/build.ts";
 import type { TypedArray } from "../../src/ir/dtype.ts";
 import { makeGraph } from "../../src/ir/graph.ts";
-import { backendsUnderTest, evaluate, reference, type UnderTest } from "./backends.ts";
+import { backendsUnderTest, evaluate, prepare, reference, type UnderTest } from "./backends.ts";
 import { type Case, instantiate } from "./case.ts";
 import { difference } from "./close.ts";
 import { sections, table } from "./table.ts";
@@ -34,6 +34,7 @@ async function run(on: UnderTest, c: Case): Promise<Outcome> {
     const at = c.into?.[i] ?? -1;
     return at < 0 ? null : inputs[at]!;
   });
+  await prepare(on, outputs, assign);
   const { buffers, done } = on.engine.evaluate(outputs, assign);
   await done;
   const untouched = inputs.filter((buffer) => !assign.includes(buffer));

@@ -28,6 +28,8 @@ export interface WasmOptions {
   relaxed?: boolean;
   /** Bytes of state that stay in wasm memory; beyond, the least recently used move to the host. */
   stateBudget?: number;
+  /** Splits every kernel that has two pieces among the threads, however small it is: for tests. */
+  splitAll?: boolean;
 }
 
 /** What is made by `init`. */
@@ -93,8 +95,9 @@ export class WasmBackend implements Backend {
   compile(plan: Plan): Program {
     const { memory, kernels, threads } = this.up;
     const start = performance.now();
+    const splitAll = this.options.splitAll ?? false;
     const { functions, compiled } = kernels.functionsOf(plan, this.level >= 4);
-    const program = new WasmProgram(plan, memory, threads.count, functions);
+    const program = new WasmProgram(plan, memory, threads.count, functions, splitAll);
     if (program.threaded) threads.start();
     program.compileMs = performance.now() - start;
     if (this.level >= 1) describeProgram(program, compiled, this.level);

@@ -71,17 +71,24 @@ export class WasmProgram implements Program {
   private readonly paramsAt: number[] = [];
   private readonly block: number;
 
-  constructor(plan: Plan, memory: DeviceMemory, threads: number, functions: readonly number[]) {
+  constructor(
+    plan: Plan,
+    memory: DeviceMemory,
+    threads: number,
+    functions: readonly number[],
+    splitAll: boolean,
+  ) {
     this.plan = plan;
     this.memory = memory;
-    const shares = plan.steps.map(shareOf);
+    const shares = plan.steps.map((step) => shareOf(step, splitAll));
     const kept = plan.steps.map((_, i) => i).filter((i) => shares[i]!.extent > 0);
     this.steps = kept.map((i) => plan.steps[i]!);
     this.count = kept.length;
     this.hasFaults = plan.steps.some((step) => step.faults.length > 0);
     this.writesInputs = plan.outputs.some(({ into }) => into >= 0);
     const large = kept.map((i) => shares[i]!).filter((s) => s.parallel);
-    this.threaded = threads > 1 && large.reduce((sum, s) => sum + s.cost, 0) >= wakeFrom;
+    const worth = large.reduce((sum, s) => sum + s.cost, 0) >= wakeFrom;
+    this.threaded = threads > 1 && (worth || (splitAll && large.length > 0));
     const copies = kept.map((i) => (this.threaded && shares[i]!.parallel ? threads : 1));
     const strides = this.steps.map(strideOf);
     const scalarBytes = 8 * plan.graph.scalars.length;
@@ -207,14 +214,16 @@ interface Share {
 }
 
 /** Depends on the kernel alone, never on the number of threads. */
-function shareOf({ kernel }: Step): Share {
+function shareOf({ kernel }: Step, splitAll: boolean): Share {
   const loop = kernel.kind === "loop";
   const extent = loop ? kernel.axes[0]! : contractParts(kernel);
+  const least = loop && kernel.vector === 0 ? 16 : 1;
+  const own = loop && !splitAll ? kernel.grain : least;
   // Products of pieces and threads must stay below 2^32.
-  const grain = Math.max(loop ? kernel.grain : 1, Math.ceil(extent / 2 ** 25));
+  const grain = Math.max(own, extent > 2 ** 25 ? 16 * Math.ceil(extent / 2 ** 29) : 1);
   const pieces = Math.ceil(extent / grain);
   const cost = costOf(kernel);
-  return { extent, grain, pieces, cost, parallel: pieces > 1 && cost >= splitFrom };
+  return { extent, grain, pieces, cost, parallel: pieces > 1 && (splitAll || cost >= splitFrom) };
 }
 
 function strideOf(step: Step): number {
