@@ -5,10 +5,10 @@
 import { type Node, sizeOf } from "../ir/node.ts";
 import { addForms, axisForm, dotForms, rowMajor, SplitAxis } from "./affine.ts";
 import type { Group } from "./groups.ts";
-import type { Affine, ContractKernel, Expr, Operand } from "./kernel.ts";
+import { type Affine, type ContractKernel, type Expr, type Operand, walk } from "./kernel.ts";
 import { addAxes, copyInto, emitStore, withSplits } from "./loops.ts";
 import { Lowerer, NeedsData, type Placement } from "./lower.ts";
-import { collapse, eachExpr, mapForms } from "./order.ts";
+import { collapse, mapForms } from "./order.ts";
 import { labelOf, type Planner } from "./planner.ts";
 
 /** One way to see the contraction: which source is broadcast (a), which runs in vectors (b). */
@@ -310,7 +310,7 @@ class ContractBuilder {
       throw error;
     }
     let fits = true;
-    eachExpr([value], (e) => {
+    walk([value], (e) => {
       if (e.k === "load") fits &&= [0, 1].includes(e.at.coef[this.lane] ?? 0);
       else if (["masked", "gather", "axis", "random", "reg"].includes(e.k)) fits = false;
     });
@@ -329,7 +329,7 @@ class ContractBuilder {
     const { lowerer, planner } = this;
     const operand = lowerer.operand(store.buffer);
     const forms = [a.at, b.at, store.at];
-    eachExpr([store.value], (e) => {
+    walk([store.value], (e) => {
       if (e.k === "load") forms.push(e.at);
     });
     const runs: number[][] = [];

@@ -165,3 +165,41 @@ export interface ContractKernel {
 }
 
 export type Kernel = LoopKernel | ContractKernel;
+
+/** The expressions that an expression is computed from. */
+export function sources(e: Expr): readonly Expr[] {
+  switch (e.k) {
+    case "gather":
+      return [e.index];
+    case "unary":
+    case "cast":
+    case "masked":
+      return [e.x];
+    case "binary":
+    case "compare":
+      return [e.x, e.y];
+    case "where":
+      return [e.cond, e.x, e.y];
+    case "random":
+      return [e.seed, e.base];
+    default:
+      return [];
+  }
+}
+
+/** Calls `visit` once for each expression below and including the roots, sources first. */
+export function walk(roots: readonly Expr[], visit: (e: Expr) => void): void {
+  const seen = new Set<Expr>();
+  const stack: { e: Expr; done: boolean }[] = [];
+  for (let i = roots.length - 1; i >= 0; i--) stack.push({ e: roots[i], done: false });
+  while (stack.length > 0) {
+    const { e, done } = stack.pop() as { e: Expr; done: boolean };
+    if (done) {
+      visit(e);
+    } else if (!seen.has(e)) {
+      seen.add(e);
+      stack.push({ e, done: true });
+      for (const x of sources(e)) if (!seen.has(x)) stack.push({ e: x, done: false });
+    }
+  }
+}

@@ -5,9 +5,17 @@ import { isOp, type Node, sizeOf } from "../ir/node.ts";
 import { addForms, axisForm, constForm, dotForms, rowMajor, SplitAxis, zero } from "./affine.ts";
 import { isNarrow } from "./fuse.ts";
 import type { Group } from "./groups.ts";
-import type { Affine, Expr, Operand, Reduce, Stage, Store } from "./kernel.ts";
+import {
+  type Affine,
+  type Expr,
+  type Operand,
+  type Reduce,
+  type Stage,
+  type Store,
+  walk,
+} from "./kernel.ts";
 import { Lowerer } from "./lower.ts";
-import { type Access, chooseVector, eachExpr, finish, orderAxes } from "./order.ts";
+import { type Access, chooseVector, finish, orderAxes } from "./order.ts";
 import { labelOf, type Planner } from "./planner.ts";
 
 /** Loop axes of each logical axis, outermost first: split when a reshape asks for it. */
@@ -183,7 +191,7 @@ class LoopBuilder {
       ...this.pending.map((p) => p.value),
       ...this.stages.flatMap((s) => s.reduces.map((r) => r.value)),
     ];
-    eachExpr(roots, (e) => {
+    walk(roots, (e) => {
       if (e.k === "load" || e.k === "gather") accesses.push({ at: e.at, weight: 1 });
     });
     for (const p of this.pending) {
@@ -291,7 +299,7 @@ export function emitStore(
 ): void {
   const operand = lowerer.operand(buffer);
   const accesses: Access[] = [{ at, weight: 1.5 }];
-  eachExpr([value], (e) => {
+  walk([value], (e) => {
     if (e.k === "load" || e.k === "gather") accesses.push({ at: e.at, weight: 1 });
   });
   const vector = chooseVector(axes, accesses, lowerer.extents);

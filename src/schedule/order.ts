@@ -1,45 +1,20 @@
 // Loop order: which axis runs innermost, which is the vector axis, and which neighbours are one axis.
 // The order follows the memory of the largest access, so data is walked as it lies.
 
-import type { Affine, Expr, LoopKernel, Reduce, Stage, Store } from "./kernel.ts";
+import {
+  type Affine,
+  type Expr,
+  type LoopKernel,
+  type Reduce,
+  type Stage,
+  type Store,
+  walk,
+} from "./kernel.ts";
 
 /** An access pattern that the order should suit, and how many elements it touches. */
 export interface Access {
   readonly at: Affine;
   readonly weight: number;
-}
-
-/** Every expression reachable from the stages, each once. */
-export function eachExpr(roots: readonly Expr[], visit: (e: Expr) => void): void {
-  const seen = new Set<Expr>();
-  const stack = [...roots];
-  while (stack.length > 0) {
-    const e = stack.pop() as Expr;
-    if (seen.has(e)) continue;
-    seen.add(e);
-    visit(e);
-    stack.push(...childrenOf(e));
-  }
-}
-
-export function childrenOf(e: Expr): Expr[] {
-  switch (e.k) {
-    case "unary":
-    case "cast":
-    case "masked":
-      return [e.x];
-    case "binary":
-    case "compare":
-      return [e.x, e.y];
-    case "where":
-      return [e.cond, e.x, e.y];
-    case "gather":
-      return [e.index];
-    case "random":
-      return [e.seed, e.base];
-    default:
-      return [];
-  }
 }
 
 /** Rewrites all affine forms of an expression, keeping what is shared shared. */
@@ -144,7 +119,7 @@ function formsOf(stages: readonly Stage[]): Affine[] {
       if (r.index) forms.push(r.index);
     }
   }
-  eachExpr(roots, (e) => {
+  walk(roots, (e) => {
     if (e.k === "masked") for (const r of e.ranges) forms.push(r.at);
     else if ("at" in e) forms.push(e.at);
   });

@@ -7,10 +7,10 @@
 
 import { itemSize } from "../../ir/dtype.ts";
 import type { BinaryOp, UnaryOp } from "../../ir/op.ts";
-import type { Affine, ContractKernel, Expr } from "../../schedule/kernel.ts";
+import { type Affine, type ContractKernel, type Expr, walk } from "../../schedule/kernel.ts";
 import { Stream } from "./contract-cursor.ts";
 import { rereadsStore } from "./contract-tiling.ts";
-import { type Frame, type Place, walk } from "./expr.ts";
+import type { Frame, Place } from "./expr.ts";
 import { VectorEmitter } from "./expr-vector.ts";
 
 /** What instructions an expression is about worth; what is not named is worth 1. */

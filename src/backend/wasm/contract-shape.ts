@@ -4,8 +4,7 @@
 // matrices). The order of the sums is a matter of the shape, so results are the same everywhere.
 // Not here: how the work is cut into tiles, blocks and parts (contract-tiling.ts).
 
-import type { Affine, ContractKernel, Expr } from "../../schedule/kernel.ts";
-import { walk } from "./expr.ts";
+import { type Affine, type ContractKernel, type Expr, walk } from "../../schedule/kernel.ts";
 
 /** The affine maps of an expression. */
 function affinesOf(expr: Expr): Affine[] {

@@ -3,8 +3,7 @@
 // so that the sums have one order at any number of threads and in any tile. Works on simplified
 // kernels (contract-shape.ts). Not here: code.
 
-import type { ContractKernel } from "../../schedule/kernel.ts";
-import { walk } from "./expr.ts";
+import { type ContractKernel, walk } from "../../schedule/kernel.ts";
 
 /** The rows of the largest tile: 6 × 16 floats fill the registers of 256 bits. */
 export const maxRows = 6;

@@ -3,9 +3,9 @@
 // become four ints and back. Not here: operators.
 
 import { type DType, itemSize } from "../../ir/dtype.ts";
-import type { Affine, Expr, Range, Store } from "../../schedule/kernel.ts";
+import { type Affine, type Expr, type Range, type Store, walk } from "../../schedule/kernel.ts";
 import type { LaneMemoryOp } from "./assembler-opcodes.ts";
-import { ExprEmitter, type Frame, type Place, type Site, walk } from "./expr.ts";
+import { ExprEmitter, type Frame, type Place, type Site } from "./expr.ts";
 
 export type Of<K extends Expr["k"]> = Extract<Expr, { k: K }>;
 

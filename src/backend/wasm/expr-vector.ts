@@ -5,10 +5,10 @@
 
 import type { DType } from "../../ir/dtype.ts";
 import type { BinaryOp, CompareOp, UnaryOp } from "../../ir/op.ts";
-import type { Expr, Range } from "../../schedule/kernel.ts";
+import { type Expr, type Range, walk } from "../../schedule/kernel.ts";
 import type { ValType } from "./assembler.ts";
 import type { PlainOp } from "./assembler-opcodes.ts";
-import { type Frame, type Site, walk } from "./expr.ts";
+import type { Frame, Site } from "./expr.ts";
 import { threefry, vectorWords } from "./expr-threefry.ts";
 import {
   coefficient,

@@ -4,7 +4,7 @@
 // renders a kernel says that through a Site.
 
 import { itemSize } from "../../ir/dtype.ts";
-import type { Affine, Expr, Operand } from "../../schedule/kernel.ts";
+import { type Affine, type Expr, type Operand, sources, walk } from "../../schedule/kernel.ts";
 import type { FuncBuilder, ModuleBuilder, ValType } from "./assembler.ts";
 
 /** Emits instructions that leave one value on the stack. */
@@ -206,44 +206,6 @@ export class Frame {
     f.op("i32.add");
     f.set(local);
     return { local, offset: place.offset };
-  }
-}
-
-/** The expressions that an expression is computed from. */
-export function sources(e: Expr): readonly Expr[] {
-  switch (e.k) {
-    case "gather":
-      return [e.index];
-    case "unary":
-    case "cast":
-    case "masked":
-      return [e.x];
-    case "binary":
-    case "compare":
-      return [e.x, e.y];
-    case "where":
-      return [e.cond, e.x, e.y];
-    case "random":
-      return [e.seed, e.base];
-    default:
-      return [];
-  }
-}
-
-/** Calls `visit` once for each expression below and including the roots, sources first. */
-export function walk(roots: readonly Expr[], visit: (e: Expr) => void): void {
-  const seen = new Set<Expr>();
-  const stack: { e: Expr; done: boolean }[] = [];
-  for (let i = roots.length - 1; i >= 0; i--) stack.push({ e: roots[i]!, done: false });
-  while (stack.length > 0) {
-    const { e, done } = stack.pop()!;
-    if (done) {
-      visit(e);
-    } else if (!seen.has(e)) {
-      seen.add(e);
-      stack.push({ e, done: true });
-      for (const x of sources(e)) if (!seen.has(x)) stack.push({ e: x, done: false });
-    }
   }
 }
 

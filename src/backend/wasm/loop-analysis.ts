@@ -1,8 +1,16 @@
 // What a loop kernel's renderer wants to know of its expressions before it emits code: whether vectors
 // can do it, how heavy it is, which parts do not change in a loop, and which masks do not.
 
-import type { Affine, Expr, LoopKernel, Range, Stage } from "../../schedule/kernel.ts";
-import { sources, walk } from "./expr.ts";
+import {
+  type Affine,
+  type Expr,
+  type LoopKernel,
+  type Range,
+  type Stage,
+  sources,
+  walk,
+} from "../../schedule/kernel.ts";
+
 import { vectorizable } from "./expr-vector.ts";
 
 /** An access to an operand. */

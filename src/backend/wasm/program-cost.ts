@@ -2,8 +2,14 @@
 // function of the kernel, so that the decision is the same on every machine. Not here: the decision.
 
 import { itemSize } from "../../ir/dtype.ts";
-import type { ContractKernel, Expr, Kernel, LoopKernel, Stage } from "../../schedule/kernel.ts";
-import { walk } from "./expr.ts";
+import {
+  type ContractKernel,
+  type Expr,
+  type Kernel,
+  type LoopKernel,
+  type Stage,
+  walk,
+} from "../../schedule/kernel.ts";
 
 /** Nanoseconds of a node of an expression at a point, in vectors and one by one. */
 const vectorNode = 0.05;
