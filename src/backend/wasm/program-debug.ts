@@ -1,9 +1,8 @@
 // What ANNEAL_DEBUG prints of programs: 1 a line for each, 2 also the time of each kernel of each run,
-// 3 also the kernels, 4 also their code, 5 also the graph. Everything goes to stderr.
+// 3 also the kernels, 4 also their code, 5 also the graph (ir/print.ts). Everything goes to stderr.
 // Not here: the level itself (util/env.ts).
 
-import type { Graph } from "../../ir/graph.ts";
-import { topological } from "../../ir/node.ts";
+import { printGraph } from "../../ir/print.ts";
 import type { Affine, Expr, Kernel, Store } from "../../schedule/kernel.ts";
 import { say } from "../../util/env.ts";
 import type { WasmProgram } from "./program.ts";
@@ -12,7 +11,7 @@ import type { Compiled } from "./program-kernels.ts";
 /** Tells of a program that was just compiled. */
 export function describeProgram(program: WasmProgram, compiled: Compiled, level: number): void {
   const { plan } = program;
-  if (level >= 5) say(graphText(plan.graph));
+  if (level >= 5) say(`graph:\n${printGraph(plan.graph)}`);
   const kernels = `${plan.steps.length} kernels (${compiled.kernels} new, ${compiled.bytes} bytes)`;
   const arena = `arena ${(plan.arenaBytes / 2 ** 20).toFixed(2)} MiB`;
   const threads = program.threaded ? "threaded" : "one thread";
@@ -31,24 +30,8 @@ export function describeRun(program: WasmProgram, microseconds: readonly number[
   });
 }
 
-/** A graph, one node a line. */
-export function graphText(graph: Graph): string {
-  const nodes = topological(graph.outputs);
-  const number = new Map(nodes.map((node, i) => [node, i]));
-  const name = (node: (typeof nodes)[number]) => `%${number.get(node)}`;
-  const lines = nodes.map((node) => {
-    const attrs = node.attrs === null ? "" : ` ${JSON.stringify(node.attrs)}`;
-    const scope = node.scope === undefined ? "" : `  # ${node.scope}`;
-    const src = node.src.map(name).join(", ");
-    return `  ${name(node)} = ${node.op}(${src})${attrs} ${node.dtype}[${node.shape}]${scope}`;
-  });
-  const into = graph.into.map((i) => (i < 0 ? "" : ` into ${name(graph.inputs[i]!)}`));
-  const outputs = graph.outputs.map((node, i) => name(node) + into[i]!).join(", ");
-  return ["graph:", ...lines, `  return ${outputs}`].join("\n");
-}
-
 /** A kernel as pseudo-code. */
-export function kernelText(kernel: Kernel): string {
+function kernelText(kernel: Kernel): string {
   const axes = kernel.axes.map((extent, i) => `i${i}<${extent}`).join(" ");
   if (kernel.kind === "contract") {
     const { a, b, store, sums } = kernel;
