@@ -3,7 +3,7 @@
 
 import { where } from "../tensor/ops/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { average, correction, type DecayOptions, decayed } from "./decay.ts";
+import { average, averageNumbers, correction, type DecayOptions, decayed } from "./decay.ts";
 import { checkNumbers, checkRates, type Full, type Hyper, type Parameters } from "./group.ts";
 import { type Moments, Optimizer, type Update, type Updated } from "./optimizer.ts";
 
@@ -18,20 +18,6 @@ function defaults(op: string, options: AdaptiveOptions, rate: number): Full<Adap
   checkNumbers(op, { lr, eps, weightDecay });
   checkRates(op, { "betas[0]": betas[0], "betas[1]": betas[1] });
   return { lr, betas, eps, weightDecay, maximize: options.maximize ?? false };
-}
-
-function numbersOf({ lr, betas: [beta1, beta2], eps, weightDecay }: Full<AdaptiveOptions>) {
-  return {
-    lr,
-    eps,
-    weightDecay,
-    beta1,
-    rest1: 1 - beta1,
-    logBeta1: Math.log(beta1),
-    beta2,
-    rest2: 1 - beta2,
-    logBeta2: Math.log(beta2),
-  };
 }
 
 function averages(now: Update<AdaptiveOptions>, grad: Tensor) {
@@ -49,7 +35,7 @@ export class Adamax extends Optimizer<AdaptiveOptions> {
   }
 
   protected override numbers(options: Full<AdaptiveOptions>): Record<string, number> {
-    return numbersOf(options);
+    return averageNumbers(options);
   }
 
   protected override moments(): Record<string, number> {
@@ -83,7 +69,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
   }
 
   protected override numbers(options: Full<NAdamOptions>): Record<string, number> {
-    return { ...numbersOf(options), logDecay: options.momentumDecay * Math.log(0.96) };
+    return { ...averageNumbers(options), logDecay: options.momentumDecay * Math.log(0.96) };
   }
 
   protected override moments(): Record<string, number> {
@@ -131,7 +117,7 @@ export class RAdam extends Optimizer<AdaptiveOptions> {
     const x = -Math.log(beta2);
     const longest = 2 / (1 - beta2) - 1;
     return {
-      ...numbersOf(options),
+      ...averageNumbers(options),
       longest,
       offset: longest - 2 / x,
       scale: 2 / x,

@@ -1,7 +1,7 @@
 // Adam (Kingma and Ba 2014) and AdamW (Loshchilov and Hutter 2017), as torch.optim has them.
 
 import type { Tensor } from "../tensor/tensor.ts";
-import { average, correction, type DecayOptions, decayed } from "./decay.ts";
+import { average, averageNumbers, correction, type DecayOptions, decayed } from "./decay.ts";
 import { checkNumbers, checkRates, type Full, type Parameters } from "./group.ts";
 import { type Moments, Optimizer, type Update, type Updated } from "./optimizer.ts";
 
@@ -21,19 +21,8 @@ function defaults(op: string, options: AdamOptions, decay: number): Full<AdamOpt
   return { lr, betas, eps, weightDecay, amsgrad, maximize };
 }
 
-function numbersOf({ lr, betas: [beta1, beta2], eps, weightDecay }: Full<AdamOptions>) {
-  return {
-    lr,
-    eps,
-    weightDecay,
-    beta1,
-    rest1: 1 - beta1,
-    logBeta1: Math.log(beta1),
-    beta2,
-    rest2: 1 - beta2,
-    logBeta2: Math.log(beta2),
-    decayed: 1 - lr * weightDecay,
-  };
+function numbersOf(options: Full<AdamOptions>) {
+  return { ...averageNumbers(options), decayed: 1 - options.lr * options.weightDecay };
 }
 
 function momentsOf({ amsgrad }: Full<AdamOptions>): Record<string, number> {

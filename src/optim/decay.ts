@@ -28,3 +28,25 @@ export function average(old: Tensor, value: Tensor, rate: Tensor, rest: Tensor):
 export function correction(step: Tensor, logRate: Tensor): Tensor {
   return step.mul(logRate).expm1().neg();
 }
+
+/** The numbers of an update by running averages of the gradient and its square (Adam and its kin). */
+export function averageNumbers(options: {
+  readonly lr: number;
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  readonly weightDecay: number;
+}) {
+  const { lr, betas, eps, weightDecay } = options;
+  const [beta1, beta2] = betas;
+  return {
+    lr,
+    eps,
+    weightDecay,
+    beta1,
+    rest1: 1 - beta1,
+    logBeta1: Math.log(beta1),
+    beta2,
+    rest2: 1 - beta2,
+    logBeta2: Math.log(beta2),
+  };
+}
