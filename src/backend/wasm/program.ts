@@ -1,30 +1,18 @@
 // A plan made runnable: its kernels' functions, a command list in wasm memory for the driver, and for
 // every kernel the addresses that it takes. Addresses are written again only when they change.
-// Not here: rendering and compiling (program-kernels.ts), running (backend.ts).
+// Not here: rendering and compiling (program-kernels.ts), how kernels are shared among threads
+// (program-share.ts), running (backend.ts).
 
 import { itemSize } from "../../ir/dtype.ts";
 import { sizeOf } from "../../ir/node.ts";
 import type { Fault, Plan, PlanOutput, Step } from "../../schedule/plan.ts";
 import type { Program } from "../backend.ts";
-import { contractParts } from "./contract.ts";
-import {
-  barrierFlag,
-  checkFlag,
-  command,
-  commandBytes,
-  commandWords,
-  parallelFlag,
-} from "./driver-control.ts";
+import { commandBytes } from "./driver-control.ts";
 import type { Block, DeviceMemory } from "./memory.ts";
-import { barriersOf } from "./program-barriers.ts";
-import { costOf } from "./program-cost.ts";
+import { shareOut, writeCommand } from "./program-share.ts";
 
 /** Free bytes before each kernel's parameters. */
 const scratchBytes = 256;
-/** Kernels below this stay on one thread; programs whose large kernels sum to less than the second
- *  figure do not wake the workers. Microseconds. */
-const splitFrom = 5;
-const wakeFrom = 20;
 
 /** An input that a run may write to, or that has been seen before. */
 export interface InputSlot {
@@ -80,16 +68,13 @@ export class WasmProgram implements Program {
   ) {
     this.plan = plan;
     this.memory = memory;
-    const shares = plan.steps.map((step) => shareOf(step, splitAll));
-    const kept = plan.steps.map((_, i) => i).filter((i) => shares[i]!.extent > 0);
-    this.steps = kept.map((i) => plan.steps[i]!);
-    this.count = kept.length;
+    const sharing = shareOut(plan, threads, splitAll);
+    const { steps, places, copies } = sharing;
+    this.steps = steps;
+    this.count = steps.length;
+    this.threaded = sharing.threaded;
     this.hasFaults = plan.steps.some((step) => step.faults.length > 0);
     this.writesInputs = plan.outputs.some(({ into }) => into >= 0);
-    const large = kept.map((i) => shares[i]!).filter((s) => s.parallel);
-    const worth = large.reduce((sum, s) => sum + s.cost, 0) >= wakeFrom;
-    this.threaded = threads > 1 && (worth || (splitAll && large.length > 0));
-    const copies = kept.map((i) => (this.threaded && shares[i]!.parallel ? threads : 1));
     const strides = this.steps.map(strideOf);
     const scalarBytes = 8 * plan.graph.scalars.length;
     const headBytes = align(commandBytes * this.count + scalarBytes);
@@ -106,9 +91,9 @@ export class WasmProgram implements Program {
         this.writeParams(step, params + copy * strides[i]!, words);
       }
       at += copies[i]! * strides[i]!;
-      this.writeCommand(i, functions[kept[i]!]!, params, strides[i]!, shares[kept[i]!]!);
+      const func = functions[places[i]!]!;
+      writeCommand(memory.i32, this.commands, sharing, i, { func, params, stride: strides[i]! });
     });
-    this.writeFlags(kept, shares);
     this.inputs = words.inputSlots();
     this.arenaWords = Int32Array.from(words.arenaWords);
     this.arenaOffsets = Float64Array.from(words.arenaOffsets);
@@ -120,29 +105,6 @@ export class WasmProgram implements Program {
     for (const buffer of step.buffers) words.note(buffer, word++);
     const { i32 } = this.memory;
     for (const scalar of step.scalars) i32[word++] = 8 * (this.scalarsAt + scalar);
-  }
-
-  private writeCommand(i: number, func: number, params: number, stride: number, s: Share): void {
-    const { i32 } = this.memory;
-    const at = this.commands / 4 + commandWords * i;
-    i32[at + command.func] = func;
-    i32[at + command.params] = params;
-    i32[at + command.stride] = stride;
-    i32[at + command.extent] = s.extent;
-    i32[at + command.grain] = s.grain;
-    i32[at + command.pieces] = s.pieces;
-  }
-
-  private writeFlags(kept: readonly number[], shares: readonly Share[]): void {
-    const parallel = kept.map((i) => this.threaded && shares[i]!.parallel);
-    const barriers = barriersOf(this.plan, this.steps, parallel);
-    const commit = kept.findIndex((i) => i >= this.plan.commit);
-    for (let i = 0; i < this.count; i++) {
-      let flags = parallel[i] ? parallelFlag : 0;
-      if (barriers[i]) flags |= barrierFlag;
-      if (i === commit && this.hasFaults) flags |= checkFlag;
-      this.memory.i32[this.commands / 4 + commandWords * i + command.flags] = flags;
-    }
   }
 
   /** Where the arena lies now. */
@@ -201,29 +163,6 @@ export class WasmProgram implements Program {
   dispose(): void {
     this.memory.release(this.block);
   }
-}
-
-/** How the range of a kernel is cut. */
-interface Share {
-  readonly extent: number;
-  readonly grain: number;
-  readonly pieces: number;
-  readonly parallel: boolean;
-  /** Microseconds on one thread, roughly. */
-  readonly cost: number;
-}
-
-/** Depends on the kernel alone, never on the number of threads. */
-function shareOf({ kernel }: Step, splitAll: boolean): Share {
-  const loop = kernel.kind === "loop";
-  const extent = loop ? kernel.axes[0]! : contractParts(kernel);
-  const least = loop && kernel.vector === 0 ? 16 : 1;
-  const own = loop && !splitAll ? kernel.grain : least;
-  // Products of pieces and threads must stay below 2^32.
-  const grain = Math.max(own, extent > 2 ** 25 ? 16 * Math.ceil(extent / 2 ** 29) : 1);
-  const pieces = Math.ceil(extent / grain);
-  const cost = costOf(kernel);
-  return { extent, grain, pieces, cost, parallel: pieces > 1 && (splitAll || cost >= splitFrom) };
 }
 
 function strideOf(step: Step): number {
