@@ -48,12 +48,14 @@ describe("the packed package", () => {
     expect(manifest.dependencies).toBeUndefined();
     const named = Object.entries<Record<string, string> | string>(manifest.exports)
       .flatMap(([, target]) =>
-        typeof target === "string" ? [target] : [target.types, target.default],
+        typeof target === "string" ? [target] : [target.types, target.node, target.default],
       )
       .concat(manifest.main, manifest.types, ...Object.values<string>(manifest.bin));
     expect(named.filter((file) => !existsSync(join(installed, file)))).toEqual([]);
     expect(existsSync(join(installed, "LICENSE"))).toBe(true);
-    expect(existsSync(join(installed, "dist/backend/wasm/worker.js"))).toBe(true);
+    for (const worker of ["dist/backend/wasm/worker.js", "dist/node/worker.js"]) {
+      expect(existsSync(join(installed, worker))).toBe(true);
+    }
   });
 
   it.each(["nodenext", "bundler"])("type-checks in a user's strict project (%s)", (resolution) => {
@@ -81,5 +83,12 @@ describe("the packed package", () => {
       /^\d+\.\d+\.\d+/,
     );
     expect(run(join(consumer, "node_modules/.bin/anneal"), "--help")).toContain("train");
+  });
+
+  it("finds its worker threads", () => {
+    const env = { ...process.env, ANNEAL_THREADS: "2" };
+    const anneal = join(consumer, "node_modules/.bin/anneal");
+    const facts = execFileSync(anneal, ["doctor"], { cwd: consumer, encoding: "utf8", env });
+    expect(facts).toMatch(/threads ready +2/);
   });
 });
