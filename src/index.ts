@@ -41,7 +41,7 @@ export {
   zeros,
   zerosLike,
 } from "./tensor/create.ts";
-export { type DeviceName, device } from "./tensor/device.ts";
+export { type DeviceName, type DeviceOptions, device } from "./tensor/device.ts";
 export { einsum } from "./tensor/einsum.ts";
 export { lerp, maximum, minimum, promoteTypes, where } from "./tensor/ops/elementwise.ts";
 export { broadcastTensors, cat, chunk, meshgrid, split, stack } from "./tensor/ops/join.ts";

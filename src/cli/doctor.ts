@@ -59,6 +59,7 @@ function spelled(found: Facts, { style }: Terminal): string {
   const known: Record<string, string> = {
     systemMemoryBytes: "memory",
     simd: "SIMD",
+    strict: "strict mode",
     relaxed: "relaxed SIMD",
     revectorized: "256-bit revectorizer",
     tileRows: "rows of a tile",

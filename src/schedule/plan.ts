@@ -61,4 +61,7 @@ export interface Target {
   readonly columns: number;
   /** Elements in a vector: grains are multiples of four vectors. */
   readonly lanes: number;
+  /** Results must be the same on every machine and near to what plain sums give: no algorithm that
+   *  rounds otherwise than the definition of its op (a convolution by transforms, say). */
+  readonly strict?: boolean;
 }

@@ -7,14 +7,21 @@ import { WasmBackend } from "../backend/wasm/backend.ts";
 import type { Buffer } from "../ir/buffer.ts";
 import type { TypedArray } from "../ir/dtype.ts";
 import { Engine } from "../schedule/engine.ts";
-import { env } from "../util/env.ts";
+import { env, strictMode } from "../util/env.ts";
 import { ArgumentError, DeviceError } from "../util/errors.ts";
 import { bumpGeneration, refuseInTrace } from "./trace.ts";
 
 export type DeviceName = "wasm" | "reference";
 
-const makers: { [K in DeviceName]: () => Backend } = {
-  wasm: () => new WasmBackend(),
+/** What a device is asked for. */
+export interface DeviceOptions {
+  /** Only for "wasm": the same bits at any number of threads, in every runtime and on every machine, at
+   *  some cost in speed. Without it, ANNEAL_STRICT=1 says so. */
+  readonly strict?: boolean | undefined;
+}
+
+const makers: { [K in DeviceName]: (options: DeviceOptions) => Backend } = {
+  wasm: ({ strict }) => new WasmBackend({ strict: strictMode(strict) }),
   reference: () => new ReferenceBackend(),
 };
 
@@ -43,22 +50,33 @@ function pick(): Engine {
  * Makes a device current, by name or as a Backend of your own, and returns its engine. Tensors move by
  * themselves when they are next used. Without an argument: the engine in use.
  *
+ * A strict device is one of its own, beside the quick one: it has no relaxed instructions, sums in a
+ * fixed order and leaves out algorithms that round otherwise, so that the same program gives the same
+ * bits wherever it runs.
+ *
  * @throws ArgumentError for an unknown name, DeviceError where the runtime cannot have the device.
  *
  * @example
  * device("reference"); // slow, exact: to compare with
+ *
+ * @example
+ * device("wasm", { strict: true }); // the same bits everywhere
  */
-export function device(which?: DeviceName | Backend): Engine {
+export function device(which?: DeviceName | Backend, options: DeviceOptions = {}): Engine {
   if (which === undefined) return engine();
   refuseInTrace("device");
   if (typeof which !== "string" && typeof which?.run !== "function") {
     throw new ArgumentError("device", "takes a name or a Backend", { hint: 'device("wasm")' });
   }
-  let found = engines.find(
-    (e) => (typeof which === "string" ? e.backend.name : e.backend) === which,
-  );
+  if (options.strict !== undefined && which !== "wasm") {
+    throw new ArgumentError("device", 'only "wasm" is strict or not by an option', {
+      hint: 'device("wasm", { strict: true })',
+    });
+  }
+  const name = which === "wasm" && strictMode(options.strict) ? "wasm strict" : which;
+  let found = engines.find((e) => (typeof name === "string" ? e.backend.name : e.backend) === name);
   if (found === undefined) {
-    found = new Engine(typeof which === "string" ? make(which) : which);
+    found = new Engine(typeof which === "string" ? make(which, options) : which);
     engines.push(found);
   }
   if (current !== found) bumpGeneration();
@@ -66,8 +84,8 @@ export function device(which?: DeviceName | Backend): Engine {
   return found;
 }
 
-function make(name: DeviceName): Backend {
-  if (Object.hasOwn(makers, name)) return makers[name]();
+function make(name: DeviceName, options: DeviceOptions): Backend {
+  if (Object.hasOwn(makers, name)) return makers[name](options);
   const names = Object.keys(makers).map((n) => `"${n}"`);
   throw new ArgumentError("device", `no device "${name}"`, { hint: `use ${names.join(" or ")}` });
 }

@@ -47,6 +47,11 @@ export function nodeMajor(): number {
   return name === "node" ? Number.parseInt(version, 10) : 0;
 }
 
+/** Whether strict mode is on: what the caller says, else ANNEAL_STRICT=1. */
+export function strictMode(asked?: boolean): boolean {
+  return asked ?? env("ANNEAL_STRICT") === "1";
+}
+
 /** ANNEAL_DEBUG: 0 says nothing; 1 programs; 2 also timings of kernels; 3 also kernels; 4 also the
  *  generated code; 5 also graphs. In a page: `globalThis.ANNEAL_DEBUG = 1`. */
 export function debugLevel(): number {

@@ -5,7 +5,7 @@
 import type { Buffer } from "../../ir/buffer.ts";
 import type { TypedArray } from "../../ir/dtype.ts";
 import type { Plan, Target } from "../../schedule/plan.ts";
-import { debugLevel, runtimeName } from "../../util/env.ts";
+import { debugLevel, runtimeName, strictMode } from "../../util/env.ts";
 import { ArgumentError, DeviceError } from "../../util/errors.ts";
 import type { Backend, Program } from "../backend.ts";
 import { renderDriver } from "./driver.ts";
@@ -24,8 +24,9 @@ export interface WasmOptions {
   threads?: number;
   /** False: no 256-bit code even where V8 can. */
   revectorize?: boolean;
-  /** False: no relaxed instructions; results are then the same on every machine. */
-  relaxed?: boolean;
+  /** True: no relaxed instructions and no algorithm of other rounding, so that results have the same
+   *  bits on every machine; else ANNEAL_STRICT=1 says so. */
+  strict?: boolean;
   /** Bytes of state that stay in wasm memory; beyond, the least recently used move to the host. */
   stateBudget?: number;
   /** Splits every kernel that has two pieces among the threads, however small it is: for tests. */
@@ -49,9 +50,9 @@ const pinFrom = 16384;
  * Throws a DeviceError where the runtime has no WebAssembly SIMD.
  */
 export class WasmBackend implements Backend {
-  readonly name = "wasm";
-  readonly target: Target = { columns: 16, lanes: 4 };
-  private readonly options: WasmOptions;
+  readonly name: string;
+  readonly target: Target;
+  private readonly options: WasmOptions & { readonly strict: boolean };
   private readonly wantedThreads: number;
   private readonly level: number;
   private readonly block: 0 | 1;
@@ -63,7 +64,10 @@ export class WasmBackend implements Backend {
         hint: 'use the slow fallback: device("reference")',
       });
     }
-    this.options = options;
+    const strict = strictMode(options.strict);
+    this.name = strict ? "wasm strict" : "wasm";
+    this.target = { columns: 16, lanes: 4, strict };
+    this.options = { ...options, strict };
     this.wantedThreads = threadCount(options.threads);
     this.level = debugLevel();
     this.block = maySleep() ? 1 : 0;
@@ -295,6 +299,7 @@ export class WasmBackend implements Backend {
     return {
       runtime: runtimeName(),
       simd: true,
+      strict: this.options.strict,
       relaxed: choice.relaxed,
       revectorized: choice.revectorize,
       tileRows: choice.rows,

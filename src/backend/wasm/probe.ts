@@ -54,8 +54,8 @@ export function hasRelaxedSimd(): boolean {
 }
 
 /** Decides what code to generate. What is asked for is taken where it exists. */
-export function chooseCode(asked: { relaxed?: boolean; revectorize?: boolean } = {}): Choice {
-  const relaxed = (asked.relaxed ?? true) && hasRelaxedSimd();
+export function chooseCode(asked: { strict: boolean; revectorize?: boolean }): Choice {
+  const relaxed = !asked.strict && hasRelaxedSimd();
   let revectorize = (asked.revectorize ?? true) && canRevectorize();
   if (revectorize && asked.revectorize === undefined) {
     measured ??= packingHelps(relaxed);
