@@ -174,7 +174,8 @@ export function dataSources(node: Node, realized: ReadonlySet<Node>): Node[] {
   return found;
 }
 
-function groupOf(node: Node, contracts: ReadonlyMap<Node, Node<"contract">>): Group {
+/** The group that makes one node by itself. */
+export function groupOf(node: Node, contracts: ReadonlyMap<Node, Node<"contract">>): Group {
   const contract = contracts.get(node);
   if (contract) {
     const space = [...node.shape];

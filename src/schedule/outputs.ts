@@ -14,7 +14,7 @@ function copyTo(planner: Planner, node: Node, buffer: number): void {
 }
 
 /** A copy of a node in row-major order in a buffer of its own. */
-function toTemp(planner: Planner, node: Node): number {
+export function toTemp(planner: Planner, node: Node): number {
   const buffer = planner.temp(node.dtype, sizeOf(node.shape));
   copyTo(planner, node, buffer);
   return buffer;

@@ -1,5 +1,6 @@
 // The whole lowering, top to bottom, one named line a pass. Where a kernel finds that it cannot read
-// something as it lies, the plan starts again with that hint: the hints only grow, so this ends.
+// something as it lies, this is mended on the spot and noted as a hint; with the hints of the whole plan
+// it starts again. The hints only grow, so this ends.
 
 import type { Graph } from "../ir/graph.ts";
 import { type Node, sizeOf, topological } from "../ir/node.ts";
@@ -8,12 +9,12 @@ import { debugLevel, say } from "../util/env.ts";
 import { rowMajor } from "./affine.ts";
 import { CutEpilogue, lowerContract } from "./contraction.ts";
 import { fuse } from "./fuse.ts";
-import { type Group, type Grouping, type Hints, makeGroups } from "./groups.ts";
+import { type Group, type Grouping, groupOf, type Hints, makeGroups } from "./groups.ts";
 import { lowerLoop, lowerScatter } from "./loops.ts";
 import { isRowMajor, NeedsData } from "./lower.ts";
 import { planMemory } from "./memory.ts";
 import { orderGroups } from "./order-groups.ts";
-import { finishOutputs, saveOldValues } from "./outputs.ts";
+import { finishOutputs, saveOldValues, toTemp } from "./outputs.ts";
 import type { Plan, Target } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { prepareRules } from "./prepare.ts";
@@ -26,27 +27,12 @@ export function lower(graph: Graph, target: Target | null): Plan {
   const count = (g: Graph) => topological(g.outputs).length;
   log?.(`simplify, prepare: ${count(graph)} nodes become ${count(simple)}`);
   const hints: Hints = { realize: new Set(), canonical: new Set(), noEpilogue: new Set() };
+  const size = () => hints.realize.size + hints.canonical.size + hints.noEpilogue.size;
   for (;;) {
-    const before = hints.realize.size + hints.canonical.size + hints.noEpilogue.size;
-    try {
-      return plan(graph, simple, target, hints, log);
-    } catch (error) {
-      if (error instanceof NeedsData) {
-        hints.realize.add(error.node);
-        if (error.canonical) hints.canonical.add(error.node);
-      } else if (error instanceof CutEpilogue) hints.noEpilogue.add(error.contract);
-      else throw error;
-      log?.(`again: ${describe(error as NeedsData | CutEpilogue)}`);
-      const after = hints.realize.size + hints.canonical.size + hints.noEpilogue.size;
-      if (after === before) throw new Error(`lowering does not end: ${describe(error)}`);
-    }
+    const before = size();
+    const made = plan(graph, simple, target, hints, log);
+    if (size() === before) return made;
   }
-}
-
-function describe(error: NeedsData | CutEpilogue): string {
-  const cut = error instanceof CutEpilogue;
-  const node = cut ? error.contract : error.node;
-  return `${node.op} ${node.dtype} [${node.shape}] ${cut ? "ends its epilogue" : "must be data"}`;
 }
 
 function plan(
@@ -64,7 +50,7 @@ function plan(
   for (const [node, input] of direct) planner.direct.set(node, input);
   const needed = readers(graph, groups, grouping);
   const saved = saveOldValues(planner);
-  for (const group of groups) lowerGroup(planner, group, needed);
+  for (const group of groups) lowerOrLearn(planner, group, needed, hints, grouping.realized, log);
   const outputs = finishOutputs(planner, saved);
   const arenaBytes = planMemory(planner.buffers, planner.steps, outputs);
   const commit = firstWrite(planner);
@@ -72,6 +58,77 @@ function plan(
   log?.(`plan memory: ${planner.buffers.length} buffers, arena of ${arenaBytes} bytes`);
   const { buffers, steps } = planner;
   return { graph: original, buffers, steps, outputs, arenaBytes, commit };
+}
+
+/** Lowers a group. What it cannot read becomes a hint for the next try, and is mended on the spot, so
+ *  that this try goes on and learns the rest: the whole plan starts again once, not once a hint. */
+function lowerOrLearn(
+  planner: Planner,
+  group: Group,
+  needed: (n: Node) => boolean,
+  hints: Hints,
+  realized: Set<Node>,
+  log: ((text: string) => void) | null,
+): void {
+  for (;;) {
+    const mark = planner.steps.length;
+    try {
+      lowerGroup(planner, group, needed);
+      return;
+    } catch (error) {
+      planner.steps.length = mark;
+      const again = (g: Group) => lowerOrLearn(planner, g, () => true, hints, realized, log);
+      if (error instanceof CutEpilogue) {
+        log?.(`again: ${describe(error)}`);
+        const fresh = !hints.noEpilogue.has(error.contract);
+        hints.noEpilogue.add(error.contract);
+        if (!fresh) throw new Error(`lowering does not end: ${describe(error)}`);
+        cutEpilogue(group, realized, again);
+        return;
+      }
+      if (!(error instanceof NeedsData)) throw error;
+      log?.(`again: ${describe(error)}`);
+      const { node, canonical } = error;
+      const fresh = !hints.realize.has(node) || (canonical && !hints.canonical.has(node));
+      if (!fresh) throw new Error(`lowering does not end: ${describe(error)}`);
+      hints.realize.add(node);
+      if (canonical) hints.canonical.add(node);
+      makeData(planner, node, realized, again);
+    }
+  }
+}
+
+/** The contraction by itself, and what was its epilogue as a pass over its result. */
+function cutEpilogue(group: Group, realized: Set<Node>, lower: (g: Group) => void): void {
+  const contract = group.contract as Node<"contract">;
+  realized.add(contract);
+  lower({ ...group, items: [contract] });
+  const { contract: _, ...rest } = group;
+  lower({ ...rest, kind: "loop" });
+}
+
+/** Gives a node that the next try will have as data a place in this one: row-major, to be read by any
+ *  means. */
+function makeData(
+  planner: Planner,
+  node: Node,
+  realized: Set<Node>,
+  lower: (g: Group) => void,
+): void {
+  planner.canonical.add(node);
+  realized.add(node);
+  if (planner.placements.has(node)) {
+    const buffer = toTemp(planner, node);
+    planner.placements.set(node, { buffer, strides: rowMajor(node.shape), offset: 0 });
+    return;
+  }
+  lower(groupOf(node, new Map()));
+}
+
+function describe(error: NeedsData | CutEpilogue): string {
+  const cut = error instanceof CutEpilogue;
+  const node = cut ? error.contract : error.node;
+  return `${node.op} ${node.dtype} [${node.shape}] ${cut ? "ends its epilogue" : "must be data"}`;
 }
 
 function lowerGroup(planner: Planner, group: Group, needed: (n: Node) => boolean): void {
