@@ -1,6 +1,7 @@
 // An image as plain numbers, and the few ways to read one that all transforms share: strides for
 // both layouts, cropping, resampling. Nothing here is random; that is transforms.ts.
 import { ArgumentError, ShapeError } from "../util/errors.ts";
+import { cos, sin } from "../util/math.ts";
 
 /** Channels last, as files and canvases hold pixels, or first, as PyTorch does. */
 export type Layout = "hwc" | "chw";
@@ -227,13 +228,14 @@ export function affine(
   const result = blank(source, height, width);
   const round = result.data instanceof Uint8Array;
   const turn = (angle * Math.PI) / 180;
-  const [cos, sin] = [Math.cos(turn) / scale, Math.sin(turn) / scale];
+  const [along, across] = [cos(turn) / scale, sin(turn) / scale];
   const [midX, midY] = [(width - 1) / 2, (height - 1) / 2];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       // Where this pixel comes from: the inverse of the motion.
       const [dx, dy] = [x - midX - right, y - midY - down];
-      const [fromX, fromY] = [cos * dx + sin * dy + midX, cos * dy - sin * dx + midY];
+      const fromX = along * dx + across * dy + midX;
+      const fromY = along * dy - across * dx + midY;
       for (let c = 0; c < channels; c++) {
         const value = sample(source, c, fromY, fromX, fill);
         result.data[c * channelStep + y * rowStep + x * colStep] = round

@@ -4,6 +4,7 @@
 import { where } from "../tensor/ops/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
+import { log } from "../util/math.ts";
 import { type LossOptions, reduced, sameShapes, type WeightOption } from "./reduction.ts";
 
 /** (input - target)². */
@@ -108,7 +109,7 @@ export function gaussianNLLLoss(
   const v = variance.add(variance.maximum(eps).sub(variance).detach());
   const wide = v.shape.length < input.shape.length ? v.unsqueeze(-1) : v;
   let losses = wide.log().add(input.sub(target).square().div(wide)).mul(0.5);
-  if (full) losses = losses.add(0.5 * Math.log(2 * Math.PI));
+  if (full) losses = losses.add(0.5 * log(2 * Math.PI));
   return reduced("gaussianNLLLoss", losses, options);
 }
 

@@ -3,6 +3,7 @@
 
 import { where } from "../tensor/ops/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { log } from "../util/math.ts";
 import { average, averageNumbers, correction, type DecayOptions, decayed } from "./decay.ts";
 import { checkNumbers, checkRates, type Full, type Hyper, type Parameters } from "./group.ts";
 import { type Moments, Optimizer, type Update, type Updated } from "./optimizer.ts";
@@ -69,7 +70,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
   }
 
   protected override numbers(options: Full<NAdamOptions>): Record<string, number> {
-    return { ...averageNumbers(options), logDecay: options.momentumDecay * Math.log(0.96) };
+    return { ...averageNumbers(options), logDecay: options.momentumDecay * log(0.96) };
   }
 
   protected override moments(): Record<string, number> {
@@ -114,7 +115,7 @@ export class RAdam extends Optimizer<AdaptiveOptions> {
 
   protected override numbers(options: Full<AdaptiveOptions>): Record<string, number> {
     const beta2 = options.betas[1];
-    const x = -Math.log(beta2);
+    const x = -log(beta2);
     const longest = 2 / (1 - beta2) - 1;
     return {
       ...averageNumbers(options),

@@ -2,6 +2,7 @@
 // Not here: decoupled weight decay (AdamW in adam.ts).
 
 import type { Tensor } from "../tensor/tensor.ts";
+import { log } from "../util/math.ts";
 import type { BaseOptions } from "./group.ts";
 import type { Update } from "./optimizer.ts";
 
@@ -44,9 +45,9 @@ export function averageNumbers(options: {
     weightDecay,
     beta1,
     rest1: 1 - beta1,
-    logBeta1: Math.log(beta1),
+    logBeta1: log(beta1),
     beta2,
     rest2: 1 - beta2,
-    logBeta2: Math.log(beta2),
+    logBeta2: log(beta2),
   };
 }

@@ -3,6 +3,7 @@
 
 import { needOptions } from "../tensor/ops/common.ts";
 import { ArgumentError } from "../util/errors.ts";
+import { pow } from "../util/math.ts";
 import {
   type AnyOptimizer,
   type Base,
@@ -133,6 +134,6 @@ export class CyclicLR extends LRScheduler {
   #scale(cycle: number, epoch: number): number {
     const { mode = "triangular", gamma = 1 } = this.#options;
     if (mode === "triangular") return 1;
-    return mode === "triangular2" ? 1 / 2 ** (cycle - 1) : gamma ** epoch;
+    return mode === "triangular2" ? 1 / 2 ** (cycle - 1) : pow(gamma, epoch);
   }
 }

@@ -6,6 +6,7 @@
 
 import { describe, needOptions } from "../tensor/ops/common.ts";
 import { ArgumentError } from "../util/errors.ts";
+import { cos, pow } from "../util/math.ts";
 import type { BaseOptions, ParamGroup } from "./group.ts";
 import type { Optimizer } from "./optimizer.ts";
 
@@ -127,7 +128,7 @@ export class StepLR extends LambdaLR {
     needOptions("StepLR", options, "use { stepSize: 30 }");
     const { gamma = 0.1 } = options;
     const size = checkSteps("StepLR", "stepSize", options.stepSize);
-    super(optimizer, (epoch) => gamma ** Math.floor(epoch / size));
+    super(optimizer, (epoch) => pow(gamma, Math.floor(epoch / size)));
   }
 }
 
@@ -139,7 +140,7 @@ export class MultiStepLR extends LambdaLR {
   ) {
     needOptions("MultiStepLR", options, "use { milestones: [30, 80] }");
     const { milestones, gamma = 0.1 } = options;
-    super(optimizer, (epoch) => gamma ** milestones.filter((m) => m <= epoch).length);
+    super(optimizer, (epoch) => pow(gamma, milestones.filter((m) => m <= epoch).length));
   }
 }
 
@@ -176,7 +177,7 @@ export class LinearLR extends LambdaLR {
 export class ExponentialLR extends LambdaLR {
   constructor(optimizer: AnyOptimizer, options: { gamma: number }) {
     needOptions("ExponentialLR", options, "use { gamma: 0.9 }");
-    super(optimizer, (epoch) => options.gamma ** epoch);
+    super(optimizer, (epoch) => pow(options.gamma, epoch));
   }
 }
 
@@ -188,7 +189,7 @@ export class PolynomialLR extends LambdaLR {
   ) {
     const { power = 1 } = options;
     const total = checkSteps("PolynomialLR", "totalIters", options.totalIters ?? 5);
-    super(optimizer, (epoch) => (1 - Math.min(epoch, total) / total) ** power);
+    super(optimizer, (epoch) => pow(1 - Math.min(epoch, total) / total, power));
   }
 }
 
@@ -279,7 +280,7 @@ export class SequentialLR extends LRScheduler {
 
 /** From `high` (at 0) to `low` (at 1) along half a cosine, and on. */
 export function cosine(high: number, low: number, t: number): number {
-  return low + ((high - low) * (1 + Math.cos(Math.PI * t))) / 2;
+  return low + ((high - low) * (1 + cos(Math.PI * t))) / 2;
 }
 
 /** Refuses what is no optimizer. */

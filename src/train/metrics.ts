@@ -6,6 +6,7 @@ import { arange, full } from "../tensor/create.ts";
 import { where } from "../tensor/ops/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
+import { exp } from "../util/math.ts";
 import type { TypedArray } from "./types.ts";
 
 /** What a metric sees of a batch, inside the compiled step. */
@@ -53,7 +54,7 @@ export function meanLoss(): Metric {
 /** e to the mean loss: of a language model whose loss is the cross entropy. */
 export function perplexity(): Metric {
   const mean = meanLoss();
-  return { measure: mean.measure, result: (sums) => Math.exp(mean.result(sums)) };
+  return { measure: mean.measure, result: (sums) => exp(mean.result(sums)) };
 }
 
 /**

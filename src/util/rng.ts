@@ -3,6 +3,7 @@
 // index) names a stream and nothing has to be drawn before it. Tensors draw from the graph's own
 // counter-based generator.
 import { ArgumentError } from "./errors.ts";
+import { cos, log } from "./math.ts";
 
 /** The whole state of an {@link Rng}; plain numbers, so that JSON keeps it. */
 export type RngState = [number, number, number, number];
@@ -75,8 +76,8 @@ export class Rng {
 
   /** A draw from the normal distribution with mean 0 and deviation 1 (Box and Muller). */
   normal(): number {
-    const radius = Math.sqrt(-2 * Math.log(1 - this.float()));
-    return radius * Math.cos(2 * Math.PI * this.float());
+    const radius = Math.sqrt(-2 * log(1 - this.float()));
+    return radius * cos(2 * Math.PI * this.float());
   }
 
   /** Shuffles in place (Fisher and Yates) and returns its argument. */

@@ -2,10 +2,11 @@
 // float64 functions of scalar-math.ts against known values.
 
 import { describe, expect, test } from "vitest";
-import { erf, intPow, mod, pow } from "../../src/backend/wasm/scalar-math.ts";
+import { erf, intPow, mod } from "../../src/backend/wasm/scalar-math.ts";
 import type { VectorFn } from "../../src/backend/wasm/vector-math.ts";
 import type { UnaryOp } from "../../src/ir/op.ts";
 import type { LoopKernel } from "../../src/schedule/kernel.ts";
+import { pow } from "../../src/util/math.ts";
 import { execute } from "./loop-harness.ts";
 
 function mapKernel(n: number, fn: UnaryOp): LoopKernel {

@@ -272,7 +272,8 @@ export class ScalarOps {
     if (t === "f32") f.op("f64.promote_f32");
     f.get(y);
     if (t === "f32") f.op("f64.promote_f32");
-    f.call(module.importFunc("math", fn, ["f64", "f64"], ["f64"]));
+    const name = fn === "pow" && t === "f32" ? "shortPow" : fn;
+    f.call(module.importFunc("math", name, ["f64", "f64"], ["f64"]));
     if (t === "f32") f.op("f32.demote_f64");
     this.frame.release(y);
   }

@@ -332,7 +332,7 @@ export class VectorEmitter extends VectorMemory {
       frame.release(v);
       return;
     }
-    const power = frame.module.importFunc("math", "pow", ["f64", "f64"], ["f64"]);
+    const power = frame.module.importFunc("math", "shortPow", ["f64", "f64"], ["f64"]);
     const [a, b, result] = [frame.take("v128"), frame.take("v128"), frame.take("v128")];
     f.tee(a);
     f.set(result);

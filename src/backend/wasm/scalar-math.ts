@@ -1,5 +1,8 @@
-// The functions of one float64 that WebAssembly lacks, as imports of module "math": JavaScript's Math
-// where it has them (with C's pow), and our own erf. Not here: what runs on vectors (vector-math.ts).
+// The functions of one float64 that WebAssembly lacks, as imports of module "math": our own, which have
+// the same bits in every engine (util/math.ts), and here erf. Not here: what runs on vectors
+// (vector-math.ts).
+
+import { atan, cos, exp, expm1, log, log1p, pow, shortPow, sin, tanh } from "../../util/math.ts";
 
 const TWO_OVER_SQRT_PI = 1.1283791670955126;
 
@@ -16,18 +19,12 @@ export function erf(x: number): number {
       term *= (2 * square) / (2 * n + 1);
       sum += term;
     }
-    return TWO_OVER_SQRT_PI * Math.exp(-square) * sum;
+    return TWO_OVER_SQRT_PI * exp(-square) * sum;
   }
   let fraction = 0;
   for (let n = 60; n > 0; n--) fraction = n / 2 / (size + fraction);
-  const rest = (Math.exp(-square) * TWO_OVER_SQRT_PI) / 2 / (size + fraction);
+  const rest = (exp(-square) * TWO_OVER_SQRT_PI) / 2 / (size + fraction);
   return Math.sign(x) * (1 - rest);
-}
-
-/** pow as in C: 1 to any power and ±infinite powers of -1 are 1. */
-export function pow(x: number, y: number): number {
-  if (x === 1 || (x === -1 && Math.abs(y) === Number.POSITIVE_INFINITY)) return 1;
-  return x ** y;
 }
 
 /** An int32 power modulo 2^32; negative powers are truncated toward zero. */
@@ -51,16 +48,17 @@ export function mod(x: number, y: number): number {
 
 /** What modules of kernels import from "math". */
 export const mathImports = {
-  exp: Math.exp,
-  expm1: Math.expm1,
-  log: Math.log,
-  log1p: Math.log1p,
-  sin: Math.sin,
-  cos: Math.cos,
-  atan: Math.atan,
-  tanh: Math.tanh,
+  exp,
+  expm1,
+  log,
+  log1p,
+  sin,
+  cos,
+  atan,
+  tanh,
   erf,
   pow,
+  shortPow,
   intPow,
   mod,
 } as const;
