@@ -7,6 +7,7 @@ import { expand as composites } from "../ir/composite.ts";
 import type { Node } from "../ir/node.ts";
 import { sizeOf } from "../ir/node.ts";
 import type { Rules } from "../ir/simplify.ts";
+import { splitSums } from "./split-sums.ts";
 
 /** Products smaller than this are not worth a contraction's panels. */
 const tinyContract = 2048;
@@ -16,7 +17,7 @@ const fewResults = 1024;
 
 export const prepareRules: Rules = {
   conv: (n) => composites.conv(n),
-  contract: (n) => (asProduct(n) ? productAndSum(n) : null),
+  contract: (n) => (asProduct(n) ? productAndSum(n) : splitSums(n)),
   reduce: splitReduce,
 };
 

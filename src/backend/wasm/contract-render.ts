@@ -67,7 +67,10 @@ class ContractRenderer extends TileRenderer {
     emitFor(f, { local: flat, ...batches }, () => {
       this.decode(flat, 0, this.kernel.batch);
       this.enter("batch", this.kernel.batch);
-      this.emitBlocks(() => this.emitPanels(panels, () => this.emitOuter(outers, tile)));
+      this.emitBlocks(() => {
+        if (parts.panelsInside) this.emitOuter(outers, tile, (row) => this.emitPanels(panels, row));
+        else this.emitPanels(panels, () => this.emitOuter(outers, tile, (row) => row()));
+      });
     });
   }
 
@@ -160,24 +163,25 @@ class ContractRenderer extends TileRenderer {
     });
   }
 
-  private emitOuter(range: Stretch, tiles: Piece): void {
+  /** Emits the loops over rows; `each` is given what emits a tile, and may put a loop around it. */
+  private emitOuter(range: Stretch, tiles: Piece, each: (tile: () => void) => void): void {
     const { f, kernel, parts } = this;
     const axes = parts.flat ? [] : kernel.rows.slice(0, -1);
+    const enter = () => this.enter("outer", axes);
     if (axes.length === 0) {
-      this.enter("outer", []);
-      this.emitTiles(tiles);
+      this.emitTiles(tiles, enter, each);
       return;
     }
     const flat = f.local("i32");
     emitFor(f, { local: flat, ...range }, () => {
       this.decode(flat, 0, axes);
-      this.enter("outer", axes);
-      this.emitTiles(tiles);
+      this.emitTiles(tiles, enter, each);
     });
   }
 
   /** The tiles of this part among the inner rows: those of the taller height come first. */
-  private emitTiles(piece: Piece): void {
+  private emitTiles(piece: Piece, enter: () => void, each: (tile: () => void) => void): void {
+    if (!this.parts.panelsInside) enter();
     const { f, parts } = this;
     const runs = tileRuns(parts.inner, this.rows);
     const count = runs.reduce((sum, run) => sum + run.count, 0);
@@ -187,7 +191,13 @@ class ContractRenderer extends TileRenderer {
     for (const run of runs) {
       const bound = (tile: number) => this.rowOfTile(tile, firstTile, run, firstRow);
       const [from, to] = [bound(range.from), bound(range.to)];
-      emitFor(f, { local: this.row, from, to, step: run.rows }, () => this.emitTile(run.rows));
+      emitFor(f, { local: this.row, from, to, step: run.rows }, () =>
+        each(() => {
+          // Inside the loop over panels, whose pointers are the base of those of the rows.
+          if (parts.panelsInside) enter();
+          this.emitTile(run.rows);
+        }),
+      );
       firstTile += run.count;
       firstRow += run.count * run.rows;
     }

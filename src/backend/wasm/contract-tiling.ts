@@ -15,6 +15,9 @@ const maxParts = 32;
  *  cache. */
 const cachedFloats = 80000;
 
+/** Floats of b that may stay in the first-level cache while a and the results pass by. */
+const firstFloats = 2048;
+
 /** The work as a grid: batches × outer rows × tiles of inner rows × panels. */
 export interface Partition {
   /** All rows are one run of positions, to be taken apart row by row; else tiles lie inside the
@@ -26,6 +29,9 @@ export interface Partition {
   /** Rows that are cut into tiles. */
   readonly inner: number;
   readonly panels: number;
+  /** Whether the loop over panels runs inside that over rows: b stays in the first-level cache, and
+   *  a and the results are walked through once. */
+  readonly panelsInside: boolean;
   /** Into how many pieces each of the four is cut. */
   readonly chunks: {
     readonly batch: number;
@@ -129,12 +135,14 @@ export function partition(kernel: ContractKernel): Partition {
   });
   const outerChunks = Math.min(outer, r);
   const tile = Math.min(Math.ceil(inner / maxRows), Math.ceil(r / outerChunks));
+  const own = 16 * Math.ceil(panels / panel) * Math.ceil(sums / blocks.count);
   return {
     flat,
     batches,
     outer,
     inner,
     panels,
+    panelsInside: panels > panel && own <= firstFloats,
     chunks: { batch, outer: outerChunks, tile, panel },
   };
 }
@@ -157,7 +165,7 @@ export interface SumBlocks {
 
 /** Sums up to here stay one block. */
 const longSum = 640;
-const blockSums = 256;
+const blockSums = 512;
 
 /** Whether the epilogue loads from the store's operand, which then cannot hold anything before. */
 export function rereadsStore({ store }: ContractKernel): boolean {
@@ -168,8 +176,8 @@ export function rereadsStore({ store }: ContractKernel): boolean {
   return found;
 }
 
-/** Cuts long sums into blocks of about 256, so that a panel of the block stays in the first-level
- *  cache while the tiles run over it. */
+/** Cuts long sums into blocks of about 512, so that a panel of the block stays in the nearest caches
+ *  while the tiles run over it. Shorter blocks load and store the results more often. */
 export function sumBlocks(kernel: ContractKernel): SumBlocks {
   const extents = kernel.sums.map((axis) => kernel.axes[axis]!);
   const total = extentOf(kernel, kernel.sums);
@@ -184,14 +192,14 @@ export function sumBlocks(kernel: ContractKernel): SumBlocks {
   return { axis, size, perAxis, count: before * perAxis };
 }
 
-/** The divisor of `extent` that makes blocks of 160 to 512 sums nearest to 256, else nearly equal
+/** The divisor of `extent` that makes blocks of 320 to 1024 sums nearest to 512, else nearly equal
  *  blocks (a multiple of 4 long, so that all but the last can be unrolled). */
 function blockSize(extent: number, inside: number): number {
   let best = 0;
   for (let size = 1; size <= extent; size++) {
     const sums = size * inside;
-    if (sums > 512) break;
-    if (extent % size !== 0 || sums < 160) continue;
+    if (sums > 2 * blockSums) break;
+    if (extent % size !== 0 || sums < 0.625 * blockSums) continue;
     if (best === 0 || Math.abs(sums - blockSums) < Math.abs(best * inside - blockSums)) best = size;
   }
   if (best > 0) return best;

@@ -106,7 +106,15 @@ export function renderProbe(
   };
   const simple = simplify(kernel);
   const chunks = { batch: probeParts, outer: 1, tile: 1, panel: 1 };
-  const parts = { flat: false, batches: probeParts, outer: 1, inner: rows, panels: 1, chunks };
+  const parts = {
+    flat: false,
+    batches: probeParts,
+    outer: 1,
+    inner: rows,
+    panels: 1,
+    panelsInside: false,
+    chunks,
+  };
   const func = renderTiled(simple, module, { rows, revectorize, relaxed }, parts);
   return { func, sizes: [rows * K, K * width, rows * width], flops: 2 * rows * width * K };
 }
