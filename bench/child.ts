@@ -2,21 +2,12 @@
 // written down in peers/serve.ts.
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import type { Hello, Taken } from "./peers/protocol.ts";
 import type { Peer } from "./peers.ts";
 
-export interface Hello {
-  name: string;
-  version: string;
-  note?: string;
-}
-
 /** What a peer answers to a request for steps. */
-export interface Reply {
-  ms: number[];
-  losses: number[];
-  firstStepAt?: number | null;
+export interface Reply extends Taken {
   peakMb: number;
-  extra?: Record<string, number>;
 }
 
 /** A peer that declines a workload; the message is its one sentence. */
@@ -32,7 +23,7 @@ export class Child {
   #errors = "";
 
   constructor(peer: Peer) {
-    this.#process = spawn(peer.command, [peer.file, String(peer.threads)], {
+    this.#process = spawn(peer.command, peer.args, {
       env: { ...process.env, ...peer.env },
       stdio: ["pipe", "pipe", "pipe"],
     });

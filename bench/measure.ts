@@ -2,7 +2,8 @@
 // which every peer has a short turn (A B A B …), with a calibration burst between turns.
 // Not here: which peers and workloads (run.ts), or how results are compared and shown (report.ts).
 import type { Burst } from "./calibrate.ts";
-import { Child, Declined, type Hello } from "./child.ts";
+import { Child, Declined } from "./child.ts";
+import type { Hello } from "./peers/protocol.ts";
 import type { Peer } from "./peers.ts";
 
 /** The time a peer took for the steps of its turns. Times in ms, memory in MB. */

@@ -26,7 +26,7 @@ function tableOf(row: Row): string[][] {
 
 /** Anneal first, then the peers; not the best of each framework, which are among them. */
 function entriesOf(row: Row): [string, Entry][] {
-  const peers = Object.entries(row.peers).filter(([name]) => name === "tfjs" || /\d$/.test(name));
+  const peers = Object.entries(row.peers).filter(([name]) => /\d$/.test(name));
   return row.anneal ? [[`anneal${row.threads}`, row.anneal], ...peers] : peers;
 }
 
@@ -61,7 +61,8 @@ function remarks(row: Row): string[] {
 
 function lossText(row: Row): string {
   if (row.lossesAgree === null) return "Losses were not compared: fewer than two peers ran.";
-  const training = workloads[row.work]!.kind === "train";
+  const { kind } = workloads[row.work]!;
+  const training = kind === "train" || kind === "infer";
   const gaps = entriesOf(row).flatMap(([name, entry]) => {
     if (entry.lossDifference === undefined) return [];
     const short = training && entry.lossSteps! < WARM_UP ? ` in ${entry.lossSteps} steps` : "";

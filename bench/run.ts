@@ -6,9 +6,10 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { buildAll } from "./build.ts";
 import { makeBurst } from "./calibrate.ts";
 import { measure, type Outcome } from "./measure.ts";
-import { APT_PACKAGES, allPeers, type Peer } from "./peers.ts";
+import { APT_PACKAGES, allPeers, FAMILIES, type Peer } from "./peers.ts";
 import { machineText, pageText, rowText } from "./report.ts";
 import { machineOf, type Results, type Row, rowsOf } from "./results.ts";
 import { writeData } from "./weights.ts";
@@ -17,7 +18,7 @@ import { workloads } from "./workloads.ts";
 const USAGE = `npm run bench -- [--only NAME,…] [--peers NAME,…] [--threads N,…] [--rounds N]
                  [--json FILE] [--setup] [--write-docs]
 workloads: ${Object.keys(workloads).join(", ")}
-peers:     anneal, torch, tfjs, jax-js, or one process such as torch1`;
+peers:     ${FAMILIES.join(", ")}, or one process such as torch1`;
 
 /** A turn's length, and the seconds that a peer may spend on warm-up and on turns. */
 const TURN_MS = 100;
@@ -52,7 +53,7 @@ function readOptions(): Options {
     process.exit(0);
   }
   const names = (list: string[] | undefined) => list?.flatMap((text) => text.split(","));
-  const defaultThreads = String(Math.min(2, availableParallelism()));
+  const defaultThreads = availableParallelism() > 1 ? "1,2" : "1";
   const threads = (values.threads ?? defaultThreads).split(",").map((n) => count("threads", n));
   return {
     works: chooseWorks(names(values.only)),
@@ -131,7 +132,8 @@ async function runAll(options: Options): Promise<{ report: Results; failed: bool
       const data = join(folder, `${work}.bin`);
       writeData(data, workloads[work]!);
       const settings = { rounds: options.rounds, turnMs: TURN_MS, patience: PATIENCE_S };
-      const outcomes = await measure(work, data, options.peers, burst, speeds, settings);
+      const peers = options.peers.filter((peer) => peer.takes(workloads[work]!));
+      const outcomes = await measure(work, data, peers, burst, speeds, settings);
       rmSync(data);
       const workRows = rowsOf(work, options.threads, outcomes);
       for (const row of workRows) console.log(rowText(row));
@@ -149,6 +151,7 @@ async function main(): Promise<void> {
   const options = readOptions();
   installPeers();
   if (options.setup) return setUp(options.peers);
+  buildAll();
   const { report, failed } = await runAll(options);
   console.log(machineText(report.machine));
   if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);

@@ -1,19 +1,33 @@
 // What the benchmark measures: every workload as plain data, sizes and hyperparameters only.
 // Not here: how a peer runs one (peers/), nor the numbers it starts from (weights.ts).
 
-/** A network trained on fresh batches: `layers` names its shape, not its implementation. */
-export interface TrainSpec {
-  kind: "train";
-  net: "cnn" | "mlp";
-  /** Units per layer of an MLP, from input to output; of a CNN, channels: 1, 32, 64, then classes. */
+/** A network's shape by name; the networks themselves are in peers/. */
+export type NetName = "mlp" | "cnn" | "resnet20" | "mobilenet" | "unet";
+
+interface NetSpec {
+  net: NetName;
+  /** Units or channels per level, from the input to the classes. */
   sizes: number[];
   activation: "relu" | "tanh";
   batch: number;
   /** Shape of one sample, without the batch. */
   input: number[];
-  loss: "crossEntropy" | "mse";
+}
+
+/** A network trained on fresh batches. */
+export interface TrainSpec extends NetSpec {
+  kind: "train";
+  /** `pixels` is the cross entropy of every pixel's class. */
+  loss: "crossEntropy" | "pixels" | "mse";
   optimizer: "adam" | "sgd";
   lr: number;
+  /** Of SGD; 0 for plain gradient descent. */
+  momentum: number;
+}
+
+/** A network's answer to one fresh batch. */
+export interface InferSpec extends NetSpec {
+  kind: "infer";
 }
 
 /** C (M, N) = A (M, K) @ B (K, N). */
@@ -38,7 +52,17 @@ export interface RowsSpec {
   cols: number;
 }
 
-export type Spec = TrainSpec | MatmulSpec | EltwiseSpec | RowsSpec;
+/** An operation on tensors that already belong to the framework. */
+export type OperationSpec = MatmulSpec | EltwiseSpec | RowsSpec;
+export type Spec = TrainSpec | InferSpec | OperationSpec;
+
+const cnn: Omit<NetSpec, "batch"> = {
+  net: "cnn",
+  sizes: [1, 32, 64, 10],
+  activation: "relu",
+  input: [1, 28, 28],
+};
+const images = { kind: "train", activation: "relu", optimizer: "sgd", momentum: 0.9 } as const;
 
 /** Every workload by its name in the JSON. */
 export const workloads: Record<string, Spec> = {
@@ -60,6 +84,7 @@ export const workloads: Record<string, Spec> = {
     loss: "mse",
     optimizer: "sgd",
     lr: 0.1,
+    momentum: 0,
   },
   mlp_mnist: {
     kind: "train",
@@ -71,18 +96,63 @@ export const workloads: Record<string, Spec> = {
     loss: "crossEntropy",
     optimizer: "adam",
     lr: 1e-3,
+    momentum: 0,
   },
   cnn_mnist: {
+    ...cnn,
     kind: "train",
-    net: "cnn",
-    sizes: [1, 32, 64, 10],
-    activation: "relu",
     batch: 64,
-    input: [1, 28, 28],
     loss: "crossEntropy",
     optimizer: "adam",
     lr: 1e-3,
+    momentum: 0,
   },
+  cnn_mnist_infer1: {
+    ...cnn,
+    kind: "infer",
+    batch: 1,
+  },
+  resnet20_cifar: {
+    ...images,
+    net: "resnet20",
+    sizes: [3, 16, 32, 64, 10],
+    batch: 32,
+    input: [3, 32, 32],
+    loss: "crossEntropy",
+    lr: 0.001,
+  },
+  mobilenet_block: {
+    ...images,
+    net: "mobilenet",
+    sizes: [64, 64, 10],
+    batch: 32,
+    input: [64, 32, 32],
+    loss: "crossEntropy",
+    lr: 0.01,
+  },
+  unet_small: {
+    ...images,
+    net: "unet",
+    sizes: [3, 16, 32, 64, 2],
+    batch: 8,
+    input: [3, 64, 64],
+    loss: "pixels",
+    lr: 0.01,
+  },
+};
+
+/** How a network is described on the results page. */
+const netText: { [N in NetName]: (spec: NetSpec) => string } = {
+  mlp: ({ sizes, activation }) => `${sizes.join("-")} ${activation}`,
+  cnn: ({ sizes: [a, b, c, classes] }) =>
+    `conv ${a}→${b}→${c} 3×3, 2×2 pools, linear to ${classes}`,
+  resnet20: ({ sizes: [, a, b, c, classes] }) =>
+    `ResNet-20, 3 stages of 3 blocks, ${a}/${b}/${c} channels, linear to ${classes}`,
+  mobilenet: ({ sizes: [a, b, classes] }) =>
+    `depthwise 3×3 on ${a} channels, pointwise to ${b}, each with batch norm and relu, mean, ` +
+    `linear to ${classes}`,
+  unet: ({ sizes: [, a, b, c, classes] }) =>
+    `U-Net of three levels, ${a}/${b}/${c} channels, ${classes} classes a pixel`,
 };
 
 /** A one-line description for the results page. */
@@ -95,9 +165,15 @@ export function describe(spec: Spec): string {
     case "rows":
       return `${spec.op} over the rows of (${spec.rows}, ${spec.cols})`;
     case "train":
-      return spec.net === "mlp"
-        ? `${spec.sizes.join("-")} ${spec.activation}, batch ${spec.batch}, ${spec.optimizer}`
-        : `conv ${spec.sizes[0]}→${spec.sizes[1]}→${spec.sizes[2]} 3×3, 2×2 pools, linear to ` +
-            `${spec.sizes[3]}, batch ${spec.batch}, ${spec.optimizer}`;
+    case "infer": {
+      const sample = spec.input.length > 1 ? ` of ${spec.input.join("×")}` : "";
+      const how =
+        spec.kind === "infer"
+          ? "inference"
+          : spec.momentum
+            ? `${spec.optimizer} with momentum`
+            : spec.optimizer;
+      return `${netText[spec.net](spec)}, batch ${spec.batch}${sample}, ${how}`;
+    }
   }
 }

@@ -2,17 +2,17 @@
 // library itself) as a peer of the benchmark. Convolutions are NHWC there, so images and weights
 // are permuted; the network is the same.
 import { createRequire } from "node:module";
-import type { EltwiseSpec, MatmulSpec, RowsSpec, Spec, TrainSpec } from "../workloads.ts";
+import type { InferSpec, OperationSpec, TrainSpec } from "../workloads.ts";
 import {
   CannotRun,
   checkFigure,
   get,
   type HostArray,
   type Prepared,
-  serve,
   type WorkData,
   weightsOf,
-} from "./serve.ts";
+} from "./protocol.ts";
+import { serve } from "./serve.ts";
 
 // Node resolves the package to CommonJS, whose names an `import` would not see.
 const require = createRequire(import.meta.url);
@@ -29,7 +29,7 @@ function tensor({ data, shape }: HostArray): Tensor {
 }
 
 /** (out, in, kh, kw) to (kh, kw, in, out), and the columns of the last layer from CHW to HWC. */
-function cnn(data: WorkData, spec: TrainSpec): Net {
+function cnn(data: WorkData, spec: TrainSpec | InferSpec): Net {
   const w = (name: string) => tensor(data.arrays.get(name)!);
   const conv = ["conv1", "conv2"].map((name) => ({
     kernel: tf.variable(w(`${name}.weight`).transpose<Tensor4D>([2, 3, 1, 0])),
@@ -50,7 +50,7 @@ function cnn(data: WorkData, spec: TrainSpec): Net {
   };
 }
 
-function mlp(data: WorkData, spec: TrainSpec): Net {
+function mlp(data: WorkData, spec: TrainSpec | InferSpec): Net {
   const variables = weightsOf(data).map(([, array]) => tf.variable(tensor(array)));
   return (x) => {
     let h = x;
@@ -62,8 +62,18 @@ function mlp(data: WorkData, spec: TrainSpec): Net {
   };
 }
 
+function networkOf(data: WorkData, spec: TrainSpec | InferSpec): Net {
+  if (spec.net === "cnn") return cnn(data, spec);
+  if (spec.net === "mlp") return mlp(data, spec);
+  // The others could be written, but not trained: say so rather than find out step by step.
+  for (const kernel of ["Conv2DBackpropFilter", "DepthwiseConv2dNativeBackpropFilter"]) {
+    if (!tf.getKernel(kernel, "wasm")) throw lacking(kernel);
+  }
+  throw new CannotRun("its network is not written yet: the backend lacked the kernels for it.");
+}
+
 function training(data: WorkData, spec: TrainSpec): Prepared {
-  const net = spec.net === "cnn" ? cnn(data, spec) : mlp(data, spec);
+  const net = networkOf(data, spec);
   const optimizer =
     spec.optimizer === "adam" ? tf.train.adam(spec.lr, 0.9, 0.999, 1e-8) : tf.train.sgd(spec.lr);
   const classes = spec.sizes[spec.sizes.length - 1]!;
@@ -82,6 +92,12 @@ function training(data: WorkData, spec: TrainSpec): Prepared {
   return { step: (i) => orSay(() => step(i)) };
 }
 
+function inference(data: WorkData, spec: InferSpec): Prepared {
+  const net = networkOf(data, spec);
+  const step = (i: number) => tf.tidy(() => net(tensor(get(data, "x", i))).dataSync());
+  return { step: (i) => orSay(() => step(i)) };
+}
+
 /** A kernel the backend lacks is a limit of the peer, not a failure of the benchmark. */
 function orSay<T>(run: () => T): T {
   try {
@@ -89,11 +105,21 @@ function orSay<T>(run: () => T): T {
   } catch (error) {
     const missing = /Kernel '(\w+)' not registered/.exec(String(error));
     if (!missing) throw error;
-    throw new CannotRun(`its wasm backend has no kernel ${missing[1]}, which this network needs.`);
+    throw lacking(missing[1]!);
   }
 }
 
-function operation(data: WorkData, spec: Exclude<Spec, TrainSpec>): Prepared {
+function lacking(kernel: string): CannotRun {
+  return new CannotRun(`its wasm backend has no kernel ${kernel}, which this network needs.`);
+}
+
+function prepare(data: WorkData): Prepared {
+  const { spec } = data;
+  if (spec.kind === "train") return training(data, spec);
+  return spec.kind === "infer" ? inference(data, spec) : operation(data, spec);
+}
+
+function operation(data: WorkData, spec: OperationSpec): Prepared {
   const operands = Array.from({ length: data.pool }, (_, i) =>
     ["a", "b"]
       .filter((name) => data.arrays.has(name + i))
@@ -111,7 +137,7 @@ function operation(data: WorkData, spec: Exclude<Spec, TrainSpec>): Prepared {
   };
 }
 
-function applyOf(spec: MatmulSpec | EltwiseSpec | RowsSpec): (a: Tensor, b: Tensor) => Tensor {
+function applyOf(spec: OperationSpec): (a: Tensor, b: Tensor) => Tensor {
   if (spec.kind === "matmul") return (a, b) => tf.matMul(a, b);
   if (spec.kind === "eltwise") return (x, y) => x.mul(y).add(x).tanh().sum();
   if (spec.op === "softmax") return (a) => tf.softmax(a, -1);
@@ -130,7 +156,7 @@ await serve(
     version: wasm.version_wasm,
     note: `SIMD ${simd ? "on" : "off"}, ${await threads()}`,
   },
-  (data) => (data.spec.kind === "train" ? training(data, data.spec) : operation(data, data.spec)),
+  prepare,
 );
 
 async function threads(): Promise<string> {

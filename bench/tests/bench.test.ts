@@ -8,12 +8,14 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { makeBurst } from "../calibrate.ts";
 import { Child } from "../child.ts";
+import { uniform } from "../draw.ts";
 import { measure } from "../measure.ts";
-import { checkFigure, get, readData, weightsOf } from "../peers/serve.ts";
+import { checkFigure, get, weightsOf } from "../peers/protocol.ts";
+import { readData } from "../peers/serve.ts";
 import type { Peer } from "../peers.ts";
 import { pageText, rowText } from "../report.ts";
 import { difference, machineOf, rowsOf } from "../results.ts";
-import { uniform, writeData } from "../weights.ts";
+import { writeData } from "../weights.ts";
 import { workloads } from "../workloads.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "anneal-bench-test-"));
@@ -25,7 +27,9 @@ function fake(mood: string, name = "fake1", family: Peer["family"] = "tfjs"): Pe
   const file = fileURLToPath(new URL("./fake_peer.ts", import.meta.url));
   const env = { FAKE_MOOD: mood };
   const command = process.execPath;
-  return { name, family, threads: 1, file, command, env, missing: () => undefined };
+  const args = [file, "1"];
+  const takes = () => true;
+  return { name, family, threads: 1, command, args, env, takes, missing: () => undefined };
 }
 
 test("the generator is uniform and repeats itself", () => {

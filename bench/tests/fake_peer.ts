@@ -1,5 +1,6 @@
 // A peer for the tests, whose behaviour the workload's name chooses.
-import { CannotRun, serve } from "../peers/serve.ts";
+import { CannotRun } from "../peers/protocol.ts";
+import { serve } from "../peers/serve.ts";
 
 const mood = process.env.FAKE_MOOD;
 process.stdout.write("a library's greeting on stdout\n");

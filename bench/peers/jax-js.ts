@@ -1,25 +1,26 @@
 // jax-js on its WebAssembly backend as a peer of the benchmark: one jitted function a training
 // step (loss, gradients and update together), its fastest way.
 // Its thread pool asks for the browser's `Worker`; with more than one thread asked for, Node's
-// worker_threads stand in under that name (workerShim.ts).
+// worker_threads stand in under that name (worker-shim.ts).
 import { createRequire } from "node:module";
-import type { EltwiseSpec, MatmulSpec, RowsSpec, Spec, TrainSpec } from "../workloads.ts";
+import type { InferSpec, OperationSpec, TrainSpec } from "../workloads.ts";
 import {
   checkFigure,
   get,
   type HostArray,
   type Prepared,
-  serve,
   type WorkData,
   weightsOf,
-} from "./serve.ts";
-import { installWorker } from "./workerShim.ts";
+} from "./protocol.ts";
+import { serve } from "./serve.ts";
+import { installWorker } from "./worker-shim.ts";
 
 const threads = Number(process.argv[2] ?? 1);
 if (threads > 1) installWorker(threads);
-const { blockUntilReady, defaultDevice, init, jit, lax, nn, numpy, valueAndGrad } = await import(
+const { blockUntilReady, defaultDevice, init, jit, nn, numpy, valueAndGrad } = await import(
   "@jax-js/jax"
 );
+const { forward } = await import("./jax-js-networks.ts");
 await init("wasm");
 defaultDevice("wasm");
 
@@ -35,42 +36,12 @@ function array({ data, shape }: HostArray): Array_ {
   );
 }
 
-/** Consumes the parameters and `x`, as every function of jax-js does. */
-function forward(spec: TrainSpec, p: Params, x: Array_): Array_ {
-  const linear = (h: Array_, name: string) =>
-    numpy.matmul(h, p[`${name}.weight`]!.transpose()).add(p[`${name}.bias`]!);
-  if (spec.net === "mlp") {
-    const layers = spec.sizes.length - 1;
-    for (let i = 1; i <= layers; i++) {
-      x = linear(x, `fc${i}`);
-      if (i < layers) x = spec.activation === "tanh" ? numpy.tanh(x) : nn.relu(x);
-    }
-    return x;
-  }
-  for (const name of ["conv1", "conv2"]) {
-    const bias = p[`${name}.bias`]!;
-    const channels = bias.shape[0]!;
-    x = lax.conv(
-      x,
-      p[`${name}.weight`]!,
-      [1, 1],
-      [
-        [1, 1],
-        [1, 1],
-      ],
-    );
-    x = nn.relu(x.add(bias.reshape([1, channels, 1, 1]))); // (B, C, H, W)
-    const [b, c, h, w] = x.shape as [number, number, number, number];
-    x = numpy.max(x.reshape([b, c, h / 2, 2, w / 2, 2]), [3, 5]); // (B, C, H/2, W/2)
-  }
-  return linear(x.reshape([x.shape[0]!, -1]), "fc");
-}
-
 function lossOf(spec: TrainSpec, p: Params, x: Array_, y: Array_): Array_ {
   const out = forward(spec, p, x);
   if (spec.loss === "mse") return numpy.mean(numpy.square(out.sub(y)));
-  const hot = nn.oneHot(y, spec.sizes[spec.sizes.length - 1]!);
-  return numpy.mean(nn.logSoftmax(out, -1).mul(hot).sum(-1)).neg();
+  const hot = nn.oneHot(y, spec.sizes[spec.sizes.length - 1]!); // classes in the last axis
+  const logits = spec.loss === "pixels" ? out.transpose([0, 2, 3, 1]) : out;
+  return numpy.mean(nn.logSoftmax(logits, -1).mul(hot).sum(-1)).neg();
 }
 
 /** Adam as in Kingma and Ba (2015), PyTorch's defaults; `c1`, `c2` correct the bias of the means. */
@@ -90,10 +61,14 @@ function adam(s: State, grads: Params, lr: number, c1: Array_, c2: Array_): Stat
   return next;
 }
 
-function sgd(s: State, grads: Params, lr: number): State {
+/** With PyTorch's momentum, which sums gradients: `m` is empty where there is none. */
+function sgd(s: State, grads: Params, { lr, momentum }: TrainSpec): State {
   const next: State = { params: {}, m: {}, v: {} };
   for (const name of Object.keys(s.params)) {
-    next.params[name] = s.params[name]!.sub(grads[name]!.mul(lr));
+    const old = s.m[name];
+    const move = old ? old.mul(momentum).add(grads[name]!) : grads[name]!;
+    if (old) next.m[name] = move.ref;
+    next.params[name] = s.params[name]!.sub(move.mul(lr));
   }
   return next;
 }
@@ -101,11 +76,11 @@ function sgd(s: State, grads: Params, lr: number): State {
 function training(data: WorkData, spec: TrainSpec): Prepared {
   const zeros = () =>
     Object.fromEntries(weightsOf(data).map(([name, a]) => [name, numpy.zeros(a.shape)]));
-  const moments = spec.optimizer === "adam";
+  const adaptive = spec.optimizer === "adam";
   let state: State = {
     params: Object.fromEntries(weightsOf(data).map(([name, a]) => [name, array(a)])),
-    m: moments ? zeros() : {},
-    v: moments ? zeros() : {},
+    m: adaptive || spec.momentum ? zeros() : {},
+    v: adaptive ? zeros() : {},
   };
   const gradient = valueAndGrad((p: Params, x: Array_, y: Array_) => lossOf(spec, p, x, y));
   const params = (p: Params): Params =>
@@ -116,21 +91,17 @@ function training(data: WorkData, spec: TrainSpec): Prepared {
   });
   const withSgd = jit((s: State, x: Array_, y: Array_): Stepped => {
     const [loss, grads] = gradient(params(s.params), x, y) as [Array_, Params];
-    return { loss, state: sgd(s, grads, spec.lr) };
+    return { loss, state: sgd(s, grads, spec) };
   });
+  const scalar = (value: number) => numpy.array(value, { dtype: "float32" } as never);
   return {
     async step(i) {
       const x = array(get(data, "x", i));
       const y = array(get(data, "y", i));
-      const scalar = (value: number) => numpy.array(value, { dtype: "float32" } as never);
-      const out = (moments
-        ? withAdam(
-            state,
-            x,
-            y,
-            scalar(1 / (1 - 0.9 ** (i + 1))),
-            scalar(1 / (1 - 0.999 ** (i + 1))),
-          )
+      const corrections = () => [0.9, 0.999].map((b) => scalar(1 / (1 - b ** (i + 1))));
+      const [c1, c2] = adaptive ? corrections() : [];
+      const out = (adaptive
+        ? withAdam(state, x, y, c1!, c2!)
         : withSgd(state, x, y)) as unknown as Stepped;
       state = out.state;
       const loss = (await out.loss.data())[0]!;
@@ -140,7 +111,19 @@ function training(data: WorkData, spec: TrainSpec): Prepared {
   };
 }
 
-function operation(data: WorkData, spec: Exclude<Spec, TrainSpec>): Prepared {
+function inference(data: WorkData, spec: InferSpec): Prepared {
+  const params = Object.fromEntries(weightsOf(data).map(([name, a]) => [name, array(a)]));
+  const answer = jit((p: Params, x: Array_) => forward(spec, p, x));
+  return {
+    async step(i) {
+      const held = Object.fromEntries(Object.entries(params).map(([name, a]) => [name, a.ref]));
+      const out = answer(held, array(get(data, "x", i))) as unknown as Array_;
+      return (await out.data()) as Float32Array;
+    },
+  };
+}
+
+function operation(data: WorkData, spec: OperationSpec): Prepared {
   const operands = Array.from({ length: data.pool }, (_, i) =>
     ["a", "b"].filter((name) => data.arrays.has(name + i)).map((name) => array(get(data, name, i))),
   );
@@ -157,16 +140,22 @@ function operation(data: WorkData, spec: Exclude<Spec, TrainSpec>): Prepared {
   };
 }
 
-function applyOf(spec: MatmulSpec | EltwiseSpec | RowsSpec): (a: Array_, b: Array_) => Array_ {
+function applyOf(spec: OperationSpec): (a: Array_, b: Array_) => Array_ {
   if (spec.kind === "matmul") return (a, b) => numpy.matmul(a, b);
   if (spec.kind === "eltwise") return (x, y) => numpy.tanh(x.ref.mul(y).add(x)).sum();
   if (spec.op === "softmax") return (a) => nn.softmax(a, -1);
   return (a) => nn.standardize(a, -1, { epsilon: 1e-5 });
 }
 
+function prepare(data: WorkData): Prepared {
+  const { spec } = data;
+  if (spec.kind === "train") return training(data, spec);
+  return spec.kind === "infer" ? inference(data, spec) : operation(data, spec);
+}
+
 const require = createRequire(import.meta.url);
-const { version } = require("../node_modules/@jax-js/jax/package.json") as { version: string };
+const { version } = require("../../node_modules/@jax-js/jax/package.json") as { version: string };
 await serve(
   { name: "jax-js (wasm)", version, note: `${threads} thread${threads === 1 ? "" : "s"}` },
-  (data) => (data.spec.kind === "train" ? training(data, data.spec) : operation(data, data.spec)),
+  prepare,
 );

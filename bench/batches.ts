@@ -1,0 +1,78 @@
+// The batches a network sees. Classification: noisy copies of one pattern a class. Regression: the
+// product of the inputs. Classes of pixels: a brighter disc on noise is to be found.
+import { type Block, fill } from "./draw.ts";
+import type { InferSpec, TrainSpec } from "./workloads.ts";
+
+type Next = () => number;
+type Maker = (i: number) => Block[];
+
+/** Returns what makes batch `i`: `x0` and `y0`, and so on. */
+export function batchMaker(spec: TrainSpec | InferSpec, next: Next): Maker {
+  const loss = spec.kind === "infer" ? "crossEntropy" : spec.loss;
+  return { crossEntropy: patterns, pixels: discs, mse: products }[loss](spec, next);
+}
+
+function patterns(spec: TrainSpec | InferSpec, next: Next): Maker {
+  const size = count(spec.input);
+  const classes = spec.sizes[spec.sizes.length - 1]!;
+  const patternOf = Array.from({ length: classes }, () => fill([size], next));
+  return (i) => {
+    const x = new Float32Array(spec.batch * size);
+    const labels = new Int32Array(spec.batch);
+    for (let b = 0; b < spec.batch; b++) {
+      const label = Math.floor(next() * classes);
+      labels[b] = label;
+      for (let j = 0; j < size; j++) {
+        x[b * size + j] = 0.25 * patternOf[label]![j]! + 0.75 * next();
+      }
+    }
+    return blocks(i, spec, x, { shape: [spec.batch], data: labels });
+  };
+}
+
+function products(spec: TrainSpec | InferSpec, next: Next): Maker {
+  const size = count(spec.input);
+  return (i) => {
+    const x = fill([spec.batch * size], () => 2 * next() - 1);
+    const targets = new Float32Array(spec.batch);
+    for (let b = 0; b < spec.batch; b++) {
+      targets[b] = x.subarray(b * size, (b + 1) * size).reduce((a, v) => a * v, 1);
+    }
+    return blocks(i, spec, x, { shape: [spec.batch, 1], data: targets });
+  };
+}
+
+function discs(spec: TrainSpec | InferSpec, next: Next): Maker {
+  const [colours, height, width] = spec.input as [number, number, number];
+  return (i) => {
+    const x = fill([spec.batch, ...spec.input], () => 0.75 * next());
+    const labels = new Int32Array(spec.batch * height * width);
+    for (let b = 0; b < spec.batch; b++) {
+      const [row, column] = [next() * height, next() * width];
+      const radius = (0.1 + 0.3 * next()) * height;
+      for (let p = 0; p < height * width; p++) {
+        const [h, w] = [Math.floor(p / width), p % width];
+        if ((h - row) ** 2 + (w - column) ** 2 > radius ** 2) continue;
+        labels[b * height * width + p] = 1;
+        for (let c = 0; c < colours; c++) x[(b * colours + c) * height * width + p]! += 0.25;
+      }
+    }
+    return blocks(i, spec, x, { shape: [spec.batch, height, width], data: labels });
+  };
+}
+
+function blocks(
+  i: number,
+  { batch, input }: TrainSpec | InferSpec,
+  x: Float32Array,
+  y: Omit<Block, "name">,
+): Block[] {
+  return [
+    { name: `x${i}`, shape: [batch, ...input], data: x },
+    { name: `y${i}`, ...y },
+  ];
+}
+
+function count(shape: number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
