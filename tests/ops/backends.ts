@@ -12,6 +12,7 @@ import { makeGraph } from "../../src/ir/graph.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { Engine } from "../../src/schedule/engine.ts";
 import { PlanBackend } from "../schedule/plan-backend.ts";
+import { canPack, compiledModules } from "./compiled.ts";
 
 export interface UnderTest {
   readonly name: string;
@@ -22,15 +23,28 @@ export interface UnderTest {
 interface WasmOptions {
   threads: number;
   splitAll?: boolean;
+  revectorize?: boolean;
+  strict?: boolean;
 }
 
 const root = join(import.meta.dirname, "..", "..", "src", "backend");
 
-/** With several threads every kernel is split, however small. */
+/** With several threads every kernel is split, however small. V8's revectorizer is forced on and off:
+ *  where it is on, `prepare` fails unless every module was compiled with its flag. */
 const wasmOptions: readonly WasmOptions[] = [
-  { threads: 1 },
-  { threads: 2, splitAll: true },
-  { threads: 3, splitAll: true },
+  { threads: 1, revectorize: true },
+  { threads: 1, revectorize: false },
+  { threads: 2, splitAll: true, revectorize: true },
+  { threads: 2, splitAll: true, revectorize: false },
+  { threads: 3, splitAll: true, strict: true },
+];
+
+/** Strict mode in all the ways that must give the same bits. */
+export const strictOptions: readonly WasmOptions[] = [
+  { threads: 1, revectorize: true, strict: true },
+  { threads: 1, revectorize: false, strict: true },
+  { threads: 2, splitAll: true, revectorize: true, strict: true },
+  { threads: 3, splitAll: true, revectorize: false, strict: true },
 ];
 
 export const reference: UnderTest = underTest("reference", new ReferenceBackend());
@@ -41,17 +55,29 @@ const wanted = process.env.ANNEAL_TEST_BACKENDS?.split(",") ?? ["reference", "pl
 export async function backendsUnderTest(): Promise<UnderTest[]> {
   const found = [reference];
   if (wanted.includes("plan")) found.push(underTest("plan", new PlanBackend()));
-  const wasm = join(root, "wasm", "backend.ts");
-  if (wanted.includes("wasm") && existsSync(wasm)) {
-    const { WasmBackend } = (await import(pathToFileURL(wasm).href)) as {
-      WasmBackend: new (options: WasmOptions) => Backend;
-    };
-    for (const options of wasmOptions) {
-      found.push(underTest(`wasm, threads ${options.threads}`, new WasmBackend(options)));
-    }
-  }
+  if (wanted.includes("wasm")) found.push(...(await wasmUnderTest(wasmOptions)));
   return found;
 }
+
+/** The wasm backend, once for each of the options. */
+export async function wasmUnderTest(list: readonly WasmOptions[]): Promise<UnderTest[]> {
+  const wasm = join(root, "wasm", "backend.ts");
+  if (!existsSync(wasm)) return [];
+  const { WasmBackend } = (await import(pathToFileURL(wasm).href)) as {
+    WasmBackend: new (options: WasmOptions) => Backend;
+  };
+  return list.map((options) => {
+    const { threads, revectorize, strict = false } = options;
+    const packed = { true: ", packed", false: ", not packed", undefined: "" }[`${revectorize}`];
+    const name = `wasm${strict ? " strict" : ""}, threads ${threads}${packed}`;
+    const on = underTest(name, new WasmBackend(options));
+    if (revectorize !== undefined) packing.set(on.engine, revectorize && canPack);
+    return on;
+  });
+}
+
+/** Whether the modules of an engine must be packed. */
+const packing = new WeakMap<Engine, boolean>();
 
 function underTest(name: string, backend: Backend): UnderTest {
   return { name, backend, engine: new Engine(backend) };
@@ -63,7 +89,14 @@ export async function prepare(
   nodes: readonly Node[],
   assign?: readonly (Buffer | null)[],
 ): Promise<void> {
+  await on.backend.init();
+  const { length } = compiledModules;
   await on.engine.prepare(makeGraph(nodes, assign)).entry.program;
+  const wanted = packing.get(on.engine);
+  const wrong = compiledModules.slice(length).filter((packed) => packed !== wanted);
+  if (wanted !== undefined && wrong.length > 0) {
+    throw new Error(`${on.name}: a module was compiled ${wanted ? "without" : "with"} packing`);
+  }
   await (on.backend as { ready?: () => Promise<void> }).ready?.();
 }
 
