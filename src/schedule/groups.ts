@@ -67,6 +67,12 @@ export function strideBase(node: Node): Node {
   return base;
 }
 
+/** The padding whose border overlapping windows would test many times over: dearer than a copy. */
+export function borderOf(node: Node<"window">): Node<"pad"> | null {
+  const base = strideBase(node);
+  return isOp(base, "pad") && sizeOf(node.shape) >= 4 * sizeOf(base.shape) ? base : null;
+}
+
 /** Decides what becomes data. */
 function chooseRealized(
   graph: Graph,
@@ -88,6 +94,10 @@ function chooseRealized(
       realized.add(node);
       if (node.op === "scatterAdd") realized.add(node.src[0]);
     } else if (node.op === "gather") realized.add(strideBase(node.src[0]));
+    else if (isOp(node, "window")) {
+      const base = borderOf(node);
+      if (base) realized.add(base);
+    }
     let c = weightOf(node);
     let d = 1;
     for (const s of node.src) {
@@ -101,7 +111,7 @@ function chooseRealized(
     depth.set(node, d);
     if (realized.has(node) || inEpilogue.has(node)) continue;
     if (isSource(node) || epilogues.has(node)) continue;
-    if (d > depthLimit || tooDear(node, c, users.get(node) ?? [])) realized.add(node);
+    if (d > depthLimit || tooDear(node, c, users)) realized.add(node);
   }
   // A source is recomputed by whoever loads it, unless one must have it as data: a gather's table.
   for (const node of realized) if (isSource(node) && !wanted(node, hints)) realized.delete(node);
@@ -117,14 +127,21 @@ function isSource(node: Node): boolean {
 }
 
 /** Whether recomputing `node` in each user costs more than writing and reading it once. */
-function tooDear(node: Node, cost: number, users: readonly Node[]): boolean {
+function tooDear(node: Node, cost: number, users: ReadonlyMap<Node, readonly Node[]>): boolean {
   if (!isElementwise(node.op) && node.op !== "random" && node.op !== "gather") return false;
-  if (cost < 1) return false;
-  const grows = users.some(
-    (u) => (u.op === "expand" || u.op === "window") && sizeOf(u.shape) >= 4 * sizeOf(node.shape),
-  );
-  if (grows && cost >= 1.5) return true;
-  return users.length > 1 && cost > cheapLimit;
+  if (cost < 1.5) return false;
+  // Who computes with it, through whatever movement.
+  const size = sizeOf(node.shape);
+  const readers = new Set<Node>();
+  const stack = [...(users.get(node) ?? [])];
+  while (stack.length > 0) {
+    const u = stack.pop() as Node;
+    if (readers.has(u)) continue;
+    if ((u.op === "expand" || u.op === "window") && sizeOf(u.shape) >= 4 * size) return true;
+    if (!isMovement(u.op)) readers.add(u);
+    else stack.push(...(users.get(u) ?? []));
+  }
+  return readers.size > 1 && cost > cheapLimit;
 }
 
 /** From each contraction to the elementwise node that ends its epilogue (itself, if none). */

@@ -17,6 +17,7 @@ import {
 import { Lowerer } from "./lower.ts";
 import { type Access, chooseVector, finish, orderAxes } from "./order.ts";
 import { labelOf, type Planner } from "./planner.ts";
+import { stageOperands } from "./stage.ts";
 
 /** Loop axes of each logical axis, outermost first: split when a reshape asks for it. */
 type Factors = number[][];
@@ -104,11 +105,13 @@ class LoopBuilder {
     for (let phase = 0; phase <= top; phase++) this.phase(phase, coords, inner);
     const order = this.arrange(parallel, inner);
     for (const p of this.pending) p.stage.stores.push(this.place(p, order));
-    const written = new Set(this.stages.flatMap((s) => s.stores.map((st) => st.operand)));
+    const nonEmpty = this.stages.filter((s) => s.reduces.length + s.stores.length > 0) as Stage[];
+    const axes = [...order.parallel, ...order.inner];
+    const stages = stageOperands(planner, { lowerer, axes, vector: order.vector }, nonEmpty);
+    const written = new Set(stages.flatMap((s) => s.stores.map((st) => st.operand)));
     const operands = lowerer.buffers.map(
       (b, i): Operand => ({ dtype: planner.buffers[b].dtype, write: written.has(i) }),
     );
-    const stages = this.stages.filter((s) => s.reduces.length + s.stores.length > 0) as Stage[];
     const kernel = finish(
       { extents: lowerer.extents, ...order, stages },
       { operands, regs: this.regs, scalars: lowerer.scalarTypes },
@@ -195,8 +198,8 @@ class LoopBuilder {
       if (e.k === "load" || e.k === "gather") accesses.push({ at: e.at, weight: 1 });
     });
     for (const p of this.pending) {
-      if (!this.isFixed(p.node)) continue;
-      accesses.push({ at: dotForms(p.coords, rowMajor(p.node.shape)), weight: 1.5 });
+      const strides = this.fixedStrides(p.node);
+      if (strides) accesses.push({ at: dotForms(p.coords, strides), weight: 1.5 });
     }
     let outer = orderAxes(parallel, accesses, extents);
     let rows = orderAxes(inner, accesses, extents);
@@ -208,8 +211,12 @@ class LoopBuilder {
     return { parallel: outer, inner: rows, vector };
   }
 
-  private isFixed(node: Node): boolean {
-    return this.planner.canonical.has(node) || this.planner.direct.has(node);
+  /** Where a node must lie in another way than its loops make it. */
+  private fixedStrides(node: Node): number[] | null {
+    const { canonical, direct, layouts } = this.planner;
+    if (canonical.has(node) || direct.has(node)) return rowMajor(node.shape);
+    const order = layouts.get(node);
+    return order ? stridesInOrder(node.shape, order) : null;
   }
 
   /** Where an item lies: as it must, or in the order of the loops. */
@@ -220,8 +227,8 @@ class LoopBuilder {
     const { planner, lowerer } = this;
     const { node } = p;
     const size = sizeOf(node.shape);
-    let strides = rowMajor(node.shape);
-    if (!this.isFixed(node)) {
+    let strides = this.fixedStrides(node);
+    if (!strides) {
       const loops = [...order.parallel, ...order.inner];
       const last = order.vector >= 0 ? [order.vector] : [];
       const memory = [...loops.filter((a) => a !== order.vector), ...last];
@@ -250,9 +257,14 @@ function stridesByLoops(
   // An axis that was split and whose parts are not neighbours in the loops has no single stride that
   // suits them; its outermost part then decides.
   const order = shape.map((_, i) => i).sort((a, b) => ranks[a] - ranks[b] || a - b);
+  return stridesInOrder(shape, order);
+}
+
+/** Strides of an array whose axes lie in an order, the outermost first. */
+function stridesInOrder(shape: readonly number[], order: readonly number[]): number[] {
   const strides = new Array<number>(shape.length).fill(0);
   let s = 1;
-  for (const axis of order.reverse()) {
+  for (const axis of [...order].reverse()) {
     strides[axis] = s;
     s *= shape[axis];
   }

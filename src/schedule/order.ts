@@ -17,7 +17,8 @@ export interface Access {
   readonly weight: number;
 }
 
-/** Rewrites all affine forms of an expression, keeping what is shared shared. */
+/** Rewrites all affine forms of an expression, keeping what is shared shared. What `memo`
+ *  already holds becomes what it says. */
 export function mapForms(root: Expr, f: (a: Affine) => Affine, memo: Map<Expr, Expr>): Expr {
   const known = memo.get(root);
   if (known) return known;

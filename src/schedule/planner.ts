@@ -3,13 +3,16 @@
 
 import type { DType } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
-import { type Node, sizeOf } from "../ir/node.ts";
+import { isOp, type Node, sizeOf, topological } from "../ir/node.ts";
 import { isElementwise } from "../ir/op.ts";
 import { rowMajor } from "./affine.ts";
-import type { Hints } from "./groups.ts";
+import { borderOf, type Hints, strideBase } from "./groups.ts";
 import type { Kernel } from "./kernel.ts";
 import type { LowerContext, Placement } from "./lower.ts";
 import type { PlanBuffer, Step, Target } from "./plan.ts";
+
+/** With fewer channels rows of pixels make the longer vectors. */
+const fewChannels = 8;
 
 export class Planner implements LowerContext {
   readonly graph: Graph;
@@ -24,6 +27,8 @@ export class Planner implements LowerContext {
   readonly direct = new Map<Node, number>();
   /** Nodes that must end in row-major order. */
   readonly canonical: Set<Node>;
+  /** Axes outermost first of nodes that are best laid in that order, whoever makes them. */
+  readonly layouts: ReadonlyMap<Node, readonly number[]>;
   /** Nodes that elementwise updates of state read: best laid as the state is. */
   readonly preferred: Set<Node>;
 
@@ -34,6 +39,7 @@ export class Planner implements LowerContext {
     this.realized = realized;
     this.canonical = new Set([...hints.canonical, ...graph.outputs]);
     this.preferred = besideState(graph, realized);
+    this.layouts = channelsLast(graph);
     graph.inputs.forEach((node, i) => {
       const buffer = this.buffers.push({
         dtype: node.dtype,
@@ -58,6 +64,28 @@ export class Planner implements LowerContext {
   }
 }
 
+/** Padded images whose windows run tap by tap (not those of contractions, which read what is there). */
+function channelsLast(graph: Graph): Map<Node, readonly number[]> {
+  const found = new Map<Node, readonly number[]>();
+  const contracted = new Set<Node>();
+  const order = topological(graph.outputs);
+  for (const n of order) {
+    if (n.op === "contract") for (const s of n.src) contracted.add(strideBase(s));
+  }
+  for (const n of order) {
+    const base = isOp(n, "window") ? borderOf(n) : null;
+    if (!base || contracted.has(base)) continue;
+    const { lo, hi } = base.attrs;
+    const axes = base.shape.map((_, i) => i);
+    const spatial = axes.filter((i) => lo[i] + hi[i] > 0);
+    const others = axes.filter((i) => lo[i] + hi[i] === 0);
+    const channel = others.pop();
+    if (channel === undefined || base.shape[channel] < fewChannels) continue;
+    found.set(base, [...others, ...spatial, channel]);
+  }
+  return found;
+}
+
 function besideState(graph: Graph, realized: ReadonlySet<Node>): Set<Node> {
   const found = new Set<Node>();
   const stack = graph.outputs.filter((_, i) => graph.into[i] >= 0);
@@ -76,6 +104,7 @@ function besideState(graph: Graph, realized: ReadonlySet<Node>): Set<Node> {
 
 /** What a step is called in profiles: its ops, and the module that built the last. */
 export function labelOf(nodes: readonly Node[]): string {
+  if (nodes.length === 0) return "lanes";
   const names = nodes.map((n) => (n.attrs && "fn" in n.attrs ? n.attrs.fn : n.op));
   const scope = nodes[nodes.length - 1].scope;
   return `${names.join("+")} ${nodes[nodes.length - 1].shape.join("×")}${scope ? ` ${scope}` : ""}`;

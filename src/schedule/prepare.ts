@@ -7,6 +7,7 @@ import { expand as composites } from "../ir/composite.ts";
 import type { Node } from "../ir/node.ts";
 import { sizeOf } from "../ir/node.ts";
 import type { Rules } from "../ir/simplify.ts";
+import { writeOutTaps } from "./depthwise.ts";
 import { splitSums } from "./split-sums.ts";
 
 /** Products smaller than this are not worth a contraction's panels. */
@@ -54,7 +55,11 @@ function productAndSum(n: Node<"contract">): Node {
     const shape = labels.map((l, i) => (mine.includes(l) ? sizes[i] : 1));
     return broadcastTo(reshape(moved, shape), sizes);
   };
-  const product = binary("mul", align(n.src[0], a), align(n.src[1], b));
+  const x = align(n.src[0], a);
+  const y = align(n.src[1], b);
+  const taps = writeOutTaps(n, { x, y, labels, results: out.length });
+  if (taps) return taps;
+  const product = binary("mul", x, y);
   const axes = sums.map((_, i) => out.length + i);
   const total = axes.length > 0 ? reduce("sum", product, axes) : product;
   return reshape(total, n.shape);

@@ -5,7 +5,7 @@ import { Buffer } from "../../src/ir/buffer.ts";
 import * as b from "../../src/ir/build.ts";
 import { makeGraph } from "../../src/ir/graph.ts";
 import type { Node } from "../../src/ir/node.ts";
-import type { LoopKernel } from "../../src/schedule/kernel.ts";
+import { type LoopKernel, walk } from "../../src/schedule/kernel.ts";
 import { lower } from "../../src/schedule/pipeline.ts";
 import type { Plan } from "../../src/schedule/plan.ts";
 
@@ -59,6 +59,32 @@ describe("one kernel", () => {
     // The second convolution reads the first one's result as it was laid: no copy between.
     const made = contracts[0]!.buffers.filter((_, i) => contracts[0]!.kernel.operands[i]!.write);
     expect(contracts[1]!.buffers).toContain(made[0]);
+  });
+});
+
+describe("depthwise convolution", () => {
+  const attrs = { stride: [1, 1], lo: [1, 1], hi: [1, 1], dilation: [1, 1], groups: 32 };
+  const [x, w, g] = [data([4, 32, 16, 16]), data([32, 1, 3, 3]), data([4, 32, 16, 16])];
+  const loops = (p: Plan) => p.steps.map((s) => s.kernel as LoopKernel);
+
+  it("is one pass over the padded image, with weights side by side", () => {
+    const p = plan([b.unary("relu", b.conv(x, w, attrs))]);
+    const main = loops(p).find((k) => k.operands.length >= 3) as LoopKernel;
+    expect(main.stages.map((s) => s.reduces.length)).toEqual([0]); // taps are no loop
+    const strides = new Set<number>();
+    walk([main.stages[0]!.stores[0]!.value], (e) => {
+      if (e.k === "load") strides.add(e.at.coef[main.vector]!);
+    });
+    expect(strides).toEqual(new Set([1]));
+  });
+
+  it("sums the gradients of all taps in one pass over the images", () => {
+    const y = b.conv(x, w, attrs);
+    const p = plan(grad([y], [g], [w]) as Node[]);
+    const passes = loops(p).filter((k) => k.stages.some((s) => s.reduces.length > 0));
+    const size = (k: LoopKernel) => k.axes.reduce((n, d) => n * d, 1);
+    const large = passes.filter((k) => size(k) >= 4 * 32 * 16 * 16);
+    expect(large.map((k) => k.stages[0]!.reduces.length)).toEqual([9]);
   });
 });
 
