@@ -1,5 +1,5 @@
 // What the published package is: its contents, its types, and that it trains in Node 24, in the
-// machine's own Node where that is another, in Bun and in Deno.
+// machine's own Node where that is another, in Bun and in Deno; in strict mode with the same bits.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -42,6 +42,13 @@ function run(program: string, ...args: string[]): string {
   return execFileSync(program, args, { cwd: consumer, encoding: "utf8", timeout: 110_000 });
 }
 
+/** What the strict training comes to on some threads. */
+function strictly([program, ...args]: string[], threads: number) {
+  const env = { ...process.env, ANNEAL_THREADS: String(threads) };
+  const text = execFileSync(program!, [...args, "strict-program.js"], { cwd: consumer, env });
+  return JSON.parse(String(text)) as { hash: string; losses: number[]; threads: number };
+}
+
 describe("the packed package", () => {
   it("has no dependencies and ships every file that package.json names", () => {
     const manifest = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
@@ -76,6 +83,14 @@ describe("the packed package", () => {
       expect(exported, `anneal${subpath.slice(1)}`).not.toEqual([]);
     }
     expectTrained(result);
+  });
+
+  it.each(runtimes())("trains to the same bits in strict mode in $name", ({ command }) => {
+    const expected = strictly([process.execPath], 1);
+    expect(expected.losses.every(Number.isFinite)).toBe(true);
+    for (const threads of [1, 2, 3]) {
+      expect(strictly(command, threads), `threads ${threads}`).toEqual({ ...expected, threads });
+    }
   });
 
   it("installs the command line", () => {

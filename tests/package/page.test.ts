@@ -1,5 +1,7 @@
 // A page built by Vite from the installed package, opened in headless Chromium: once cross-origin
-// isolated (shared memory and threads), once not (one thread). Without Chromium it is skipped.
+// isolated (shared memory and threads), once not (one thread); in strict mode it comes to the bits that
+// Node comes to. Without Chromium it is skipped.
+import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -12,6 +14,7 @@ import { expectTrained } from "./expect-trained.ts";
 
 const consumer = inject("consumer");
 const site = join(consumer, "site");
+const strictSite = join(consumer, "strict-site");
 const executable = [
   process.env.CHROMIUM ?? "",
   "/usr/bin/chromium",
@@ -21,9 +24,10 @@ const executable = [
 
 /**
  * What an application may pay for the core, minified by Vite and compressed. The aim is 80 kB; this
- * holds what is reached, with little room above it, and should only ever be lowered.
+ * holds what is reached, with little room above it, and should only ever be lowered. (It was raised once,
+ * by 4 kB: our own elementary functions, which strict mode needs, are in the page and in its worker.)
  */
-const maxGzipBytes = 92_000;
+const maxGzipBytes = 96_500;
 
 if (executable === undefined) {
   console.log("page test is skipped: no Chromium here; install it, or name it in CHROMIUM");
@@ -44,12 +48,12 @@ interface Outcome {
   cores: number;
 }
 
-/** Serves the built page on a free port of this machine. */
-async function serve(isolated: boolean): Promise<Server> {
+/** Serves a built page on a free port of this machine. */
+async function serve(isolated: boolean, folder = site): Promise<Server> {
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? "/", "http://localhost").pathname;
-    const file = join(site, path === "/" ? "index.html" : path);
-    if (!file.startsWith(site) || !existsSync(file)) {
+    const file = join(folder, path === "/" ? "index.html" : path);
+    if (!file.startsWith(folder) || !existsSync(file)) {
       response.writeHead(404).end();
       return;
     }
@@ -124,6 +128,38 @@ describe("a page built by Vite", () => {
         expect(outcome.isolated).toBe(isolated);
         expect(outcome.product.threads).toBe(isolated ? Math.min(outcome.cores, 16) : 1);
       } finally {
+        server.close();
+      }
+    },
+  );
+
+  it.skipIf(executable === undefined).each([true, false])(
+    "trains to Node's bits in strict mode (cross-origin isolated: %s)",
+    async (isolated) => {
+      await build({
+        root: consumer,
+        configFile: false,
+        logLevel: "error",
+        build: {
+          outDir: strictSite,
+          emptyOutDir: true,
+          target: "es2022",
+          rollupOptions: { input: join(consumer, "strict.html") },
+        },
+      });
+      const server = await serve(isolated, strictSite);
+      const page = await browser!.newPage();
+      try {
+        const { port } = server.address() as AddressInfo;
+        await page.goto(`http://127.0.0.1:${port}/strict.html`);
+        await page.waitForFunction(`document.title === "done"`, null, { timeout: 60_000 });
+        const outcome = await page.evaluate<{ hash: string; threads: number }>("outcome");
+        const node = execFileSync(process.execPath, ["strict-program.js"], { cwd: consumer });
+        const cores = await page.evaluate<number>("navigator.hardwareConcurrency");
+        const threads = isolated ? Math.min(cores, 16) : 1;
+        expect(outcome).toEqual({ hash: JSON.parse(String(node)).hash, threads });
+      } finally {
+        await page.close();
         server.close();
       }
     },

@@ -1,0 +1,12 @@
+// The strict training in a page: the title says when it is over, `outcome` what came of it.
+import { device } from "anneal";
+import { trainStrictly } from "./strict.js";
+
+try {
+  const { backend } = device("wasm", { strict: true });
+  const { hash } = await trainStrictly();
+  globalThis.outcome = { hash, threads: backend.describe().threadsReady };
+} catch (error) {
+  globalThis.outcome = { error: String(error?.stack ?? error) };
+}
+document.title = "done";
