@@ -92,6 +92,8 @@ export const memoryOps = {
   "i32.atomic.rmw.add": [0xfe01e, 2], "i32.atomic.rmw.sub": [0xfe025, 2],
   "i32.atomic.rmw.and": [0xfe02c, 2], "i32.atomic.rmw.or": [0xfe033, 2],
   "i32.atomic.rmw.xchg": [0xfe041, 2], "i32.atomic.rmw.cmpxchg": [0xfe048, 2],
+  "i64.atomic.load": [0xfe011, 3], "i64.atomic.store": [0xfe018, 3],
+  "i64.atomic.rmw.add": [0xfe01f, 3], "i64.atomic.rmw.cmpxchg": [0xfe049, 3],
 } as const; // biome-ignore format: a table
 
 /** Memory instructions that also name a lane. */

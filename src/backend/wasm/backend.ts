@@ -9,7 +9,16 @@ import { debugLevel, runtimeName, strictMode } from "../../util/env.ts";
 import { ArgumentError, DeviceError } from "../../util/errors.ts";
 import type { Backend, Program } from "../backend.ts";
 import { renderDriver } from "./driver.ts";
-import { commandBytes, control, type Driver, statusAborted } from "./driver-control.ts";
+import {
+  commandBytes,
+  control,
+  type Driver,
+  line,
+  lineBytes,
+  phaseBytes,
+  statusAborted,
+  statusLost,
+} from "./driver-control.ts";
 import { withFlags } from "./flags.ts";
 import { type Block, DeviceMemory, hostOf } from "./memory.ts";
 import { type Choice, chooseCode, hasSimd, measureTiles } from "./probe.ts";
@@ -101,7 +110,8 @@ export class WasmBackend implements Backend {
     const start = performance.now();
     const splitAll = this.options.splitAll ?? false;
     const { functions, compiled } = kernels.functionsOf(plan, this.level >= 4);
-    const program = new WasmProgram(plan, memory, threads.count, functions, splitAll);
+    const sharing = { threads: threads.count, splitAll, apart: this.level >= 2 };
+    const program = new WasmProgram(plan, memory, functions, sharing);
     if (program.threaded) threads.start();
     program.compileMs = performance.now() - start;
     if (this.level >= 1) describeProgram(program, compiled, this.level);
@@ -204,33 +214,35 @@ export class WasmBackend implements Backend {
       i32[control.faultNumber >> 2] = 0;
     }
     const { threads } = this.up;
-    const count = program.threaded ? threads.usable : 1;
+    const shared = program.threaded && threads.working;
+    const count = shared ? program.phaseCount : program.count;
     const status =
-      this.level >= 2
-        ? this.runSlowly(program, count)
-        : this.runCommands(program, 0, program.count, count);
+      this.level >= 2 ? this.runSlowly(program, shared) : this.runPart(program, shared, 0, count);
+    if (status === statusLost) throw threads.lose();
     if (status === statusAborted) throw this.trapError(program, null);
     if (program.hasFaults && i32[control.faultNumber >> 2] !== 0) throw faultError(program);
   }
 
-  private runCommands(program: WasmProgram, first: number, count: number, threads: number): number {
-    const { driver } = this.up;
+  /** Runs commands on this thread, or phases on all. */
+  private runPart(program: WasmProgram, shared: boolean, first: number, count: number): number {
+    const { driver, threads } = this.up;
     try {
-      return driver.run(program.commands + commandBytes * first, count, threads, this.block);
+      if (!shared) return driver.walk(program.commands + commandBytes * first, count);
+      return driver.run(program.phases + phaseBytes * first, count, threads.count, this.block);
     } catch (error) {
-      if (threads > 1) driver.rescue(threads, this.block);
+      if (shared && driver.rescue(this.block) === statusLost) throw threads.lose();
       if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
       throw this.trapError(program, error);
     }
   }
 
   /** One command after the other, timed. */
-  private runSlowly(program: WasmProgram, threads: number): number {
+  private runSlowly(program: WasmProgram, shared: boolean): number {
     const times: number[] = [];
     let status = 0;
     for (let i = 0; i < program.count && status === 0; i++) {
       const start = performance.now();
-      status = this.runCommands(program, i, 1, threads);
+      status = this.runPart(program, shared, i, 1);
       times.push(1000 * (performance.now() - start));
     }
     describeRun(program, times);
@@ -242,7 +254,7 @@ export class WasmBackend implements Backend {
     if (error !== null) noteTrap(memory.memory, 0, error);
     const trap = takeTrap(memory.memory);
     const thread = trap?.thread ?? 0;
-    const at = memory.i32[(control.current >> 2) + 16 * thread]!;
+    const at = memory.i32[(control.lines + lineBytes * thread + line.command) >> 2]!;
     const what = `kernel ${program.labelAt(at)} trapped: ${trap?.text ?? "for an unknown reason"}`;
     return new DeviceError("wasm", `${what} (a defect of Anneal; state may be half updated)`, {
       cause: error ?? undefined,

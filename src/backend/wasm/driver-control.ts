@@ -1,5 +1,5 @@
-// What the driver, the workers and the main thread agree on: where control words lie, what a command
-// is made of, and what the driver exports. Not here: code (driver.ts).
+// What the driver, the workers and the main thread agree on: where control words lie, what commands,
+// phases and items are made of, and what the driver exports. Not here: code (driver.ts).
 
 /** Byte addresses of the control words in the reserved part of memory. What threads spin on lies on
  *  cache lines of its own. */
@@ -7,38 +7,54 @@ export const control = {
   /** Kernels write these two: the address of their parameters, and their fault's number plus one. */
   faultParams: 16,
   faultNumber: 20,
-  /** Counts orders; idle workers wait for it to change. */
-  order: 64,
-  /** The order: command list, its length, threads (0: return to JS, there is mail). */
-  orderCommands: 128,
+  /** 64 bits: the phase that is open. Phases of all runs are numbered through with odd numbers; an even
+   *  one says that none is open. */
+  phase: 64,
+  /** The run: its phases, how many, threads that may take part, and (64 bits) its first number. */
+  orderPhases: 128,
   orderCount: 132,
   orderThreads: 136,
-  /** Threads that have reached the barrier. */
-  arrived: 192,
-  /** Counts barriers; 1 in `abort` ends the run (2: a fault). */
-  barrier: 256,
-  abort: 260,
-  /** Workers that have left the run. */
-  left: 320,
-  /** How many sleep on `order`, `barrier` and `left`: nobody is notified in vain. */
-  orderSleepers: 384,
-  barrierSleepers: 388,
-  leftSleepers: 392,
+  orderBase: 144,
+  /** Items of the open phase that are done. */
+  done: 192,
+  /** 1 ends the run (2: a fault): items are taken but not run, and the phase is the last. */
+  abort: 256,
+  /** How long the main thread waits for one item of a worker: naps of 50 ms. */
+  patience: 320,
   /** Modules sent to the workers so far. */
   posted: 448,
   /** One word a thread: 1 + modules that it has. */
   ready: 512,
-  /** One word a thread, 64 bytes apart: the command that it is at. */
-  current: 4096,
+  /** A line a thread, see {@link line}. */
+  lines: 4096,
   /** What a trapping thread leaves: 1 + its number, the length of a text, the text. */
   trapThread: 8256,
   trapLength: 8260,
   trapText: 8320,
+  /** 64 bits a thread, 64 bytes apart: the items of a phase that are its own and not yet taken, as
+   *  phase · 2^24 + first · 2^12 + end. */
+  slots: 12288,
+} as const;
+
+/** Bytes between the lines, and between the slots, of two threads. */
+export const lineBytes = 64;
+
+/** What a thread says of itself. */
+export const line = {
+  /** The command that it is at. */
+  command: 0,
+  /** Items of the open phase that it took and has not yet counted as done. */
+  taken: 4,
+  /** 1 while it runs what comes before a phase. */
+  opening: 8,
+  /** 1 while it sleeps, or is about to; and the word that it sleeps on. */
+  sleeping: 12,
+  bell: 16,
 } as const;
 
 export const maxThreads = 64;
 
-/** Words of a command. */
+/** Words of a command: a kernel and what it works on. */
 export const commandWords = 8;
 export const commandBytes = 4 * commandWords;
 export const command = {
@@ -46,33 +62,52 @@ export const command = {
   /** Address of the parameters, and what to add for each further thread. */
   params: 1,
   stride: 2,
-  /** Of the range: its end, the size of a piece, the number of pieces. */
+  /** The end of its range. */
   extent: 3,
-  grain: 4,
-  pieces: 5,
-  flags: 6,
+  /** 1: faults so far end the run before it. */
+  check: 4,
 } as const;
 
-/** Flags of a command. */
-export const parallelFlag = 1;
-/** All threads meet before it. */
-export const barrierFlag = 2;
-/** Faults so far end the run before it (only together with a barrier). */
-export const checkFlag = 4;
+/** Words of a phase: commands that one thread runs first, then items that threads share. A phase opens
+ *  when the one before it is done. */
+export const phaseWords = 8;
+export const phaseBytes = 4 * phaseWords;
+export const phase = {
+  /** Commands that come first: the address of the first one, and how many. */
+  first: 0,
+  firstCount: 1,
+  /** The address of the items, and how many: at most 4095. */
+  items: 2,
+  itemCount: 3,
+  /** 1: faults so far end the run before it. */
+  check: 4,
+  /** 1: long enough to wake sleeping workers for. */
+  wake: 5,
+} as const;
+
+/** Words of an item: a stretch of one command's range, or (`count` > 0) whole commands in order. */
+export const itemWords = 4;
+export const itemBytes = 4 * itemWords;
+export const item = { command: 0, count: 1, low: 2, high: 3 } as const;
 
 export const statusAborted = 1;
 export const statusFault = 2;
+/** A worker took work and did not give it back. */
+export const statusLost = 3;
 
 /** The driver's exports. */
 export interface Driver {
-  /** Runs a command list; 0 or a status. `block`: 1 where this thread may sleep. */
-  run(commands: number, count: number, threads: number, block: number): number;
-  /** After a trap of the main thread: frees the others and waits until they have left. */
-  rescue(threads: number, block: number): void;
-  /** Tells the workers that there is mail. */
-  mail(): void;
-  /** A worker's life: takes orders until one says mail; returns that order's number. */
-  serve(thread: number, seen: number): number;
-  /** After a trap of a worker: frees the others and leaves the run. */
-  fail(): void;
+  /** Runs commands one after the other on this thread; 0 or a status. */
+  walk(commands: number, count: number): number;
+  /** Runs phases on all threads that come in time; 0 or a status. `block`: 1 where this thread may
+   *  sleep. */
+  run(phases: number, count: number, threads: number, block: number): number;
+  /** After a trap of the main thread in `run`: ends the run, and waits for what others took. */
+  rescue(block: number): number;
+  /** Calls all workers out of `serve`, to fetch their mail. */
+  mail(threads: number): void;
+  /** A worker's life: takes part in runs until there are more than `installed` modules. */
+  serve(thread: number, installed: number): void;
+  /** After a trap of a worker: ends the run. */
+  fail(thread: number): void;
 }

@@ -9,7 +9,7 @@ import type { Fault, Plan, PlanOutput, Step } from "../../schedule/plan.ts";
 import type { Program } from "../backend.ts";
 import { commandBytes } from "./driver-control.ts";
 import type { Block, DeviceMemory } from "./memory.ts";
-import { shareOut, writeCommand } from "./program-share.ts";
+import { type ShareOptions, shareOut, writeCommand, writePhases } from "./program-share.ts";
 
 /** Free bytes before each kernel's parameters. */
 const scratchBytes = 256;
@@ -44,6 +44,9 @@ export class WasmProgram implements Program {
   /** The command list. */
   readonly commands: number;
   readonly count: number;
+  /** The same for several threads. */
+  readonly phases: number;
+  readonly phaseCount: number;
   /** Float64 index of the first scalar. */
   readonly scalarsAt: number;
   /** The plan's step of each command. */
@@ -62,13 +65,12 @@ export class WasmProgram implements Program {
   constructor(
     plan: Plan,
     memory: DeviceMemory,
-    threads: number,
     functions: readonly number[],
-    splitAll: boolean,
+    options: ShareOptions,
   ) {
     this.plan = plan;
     this.memory = memory;
-    const sharing = shareOut(plan, threads, splitAll);
+    const sharing = shareOut(plan, options);
     const { steps, places, copies } = sharing;
     this.steps = steps;
     this.count = steps.length;
@@ -77,20 +79,24 @@ export class WasmProgram implements Program {
     this.writesInputs = plan.outputs.some(({ into }) => into >= 0);
     const strides = this.steps.map(strideOf);
     const scalarBytes = 8 * plan.graph.scalars.length;
-    const headBytes = align(commandBytes * this.count + scalarBytes);
-    const bytes = strides.reduce((sum, stride, i) => sum + stride * copies[i]!, headBytes);
+    const phasesAt = align(commandBytes * this.count + scalarBytes);
+    const headBytes = align(phasesAt + sharing.bytes);
+    const bytes = strides.reduce((sum, stride) => sum + stride * copies, headBytes);
     this.block = memory.allocate(bytes, "a program's commands");
     this.commands = this.block;
+    this.phases = this.block + phasesAt;
+    this.phaseCount = sharing.phases.length;
+    writePhases(memory.i32, this.phases, sharing, this.commands);
     this.scalarsAt = (this.block + commandBytes * this.count) / 8;
     const words = new AddressWords(plan);
     let at = this.block + headBytes;
     this.steps.forEach((step, i) => {
       const params = at + scratchBytes;
       this.paramsAt.push(params);
-      for (let copy = 0; copy < copies[i]!; copy++) {
+      for (let copy = 0; copy < copies; copy++) {
         this.writeParams(step, params + copy * strides[i]!, words);
       }
-      at += copies[i]! * strides[i]!;
+      at += copies * strides[i]!;
       const func = functions[places[i]!]!;
       writeCommand(memory.i32, this.commands, sharing, i, { func, params, stride: strides[i]! });
     });

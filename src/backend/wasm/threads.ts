@@ -1,10 +1,10 @@
 // The worker threads of one wasm backend: started when the first program wants them, in Node or in a
-// cross-origin-isolated page, and used only while all of them have every module, so nobody ever waits
-// for a thread to start. They do not keep a process alive. Results are the same with any number of
-// them. Not here: what a thread does (worker.ts), or how work is shared (driver.ts).
+// cross-origin-isolated page. Each takes part in runs while it has every module; nobody waits for one
+// that is not there. They do not keep a process alive. Results are the same with any number of them.
+// Not here: what a thread does (worker.ts), or how work is shared (driver-share.ts).
 
 import { builtin, env, say } from "../../util/env.ts";
-import { ArgumentError } from "../../util/errors.ts";
+import { ArgumentError, DeviceError } from "../../util/errors.ts";
 import { control, type Driver, maxThreads } from "./driver-control.ts";
 import type { WorkerStart } from "./worker.ts";
 import type { KernelModule } from "./worker-instance.ts";
@@ -26,12 +26,15 @@ interface NodeWorkerThreads {
     url: URL,
     options: object,
   ) => {
-    on(event: string, listener: (error: Error) => void): void;
+    on(event: string, listener: (what: unknown) => void): void;
     unref(): void;
     terminate(): Promise<number>;
   };
   readonly MessageChannel: new () => { port1: NodePort; port2: NodePort };
 }
+
+/** Naps of 50 ms that the main thread waits for the item that a worker took. */
+const patience = 600;
 
 /** The number of threads, the main one included: as asked, else ANNEAL_THREADS, else one a core. */
 export function threadCount(asked?: number): number {
@@ -79,7 +82,6 @@ export class Threads {
   private readonly words: Int32Array;
   private workers: Thread[] | null = null;
   private readonly modules: KernelModule[] = [];
-  private allReady = false;
   private failed = false;
 
   constructor(
@@ -93,27 +95,31 @@ export class Threads {
     this.driver = driver;
     this.driverModule = driverModule;
     this.words = new Int32Array(memory.buffer, 0, 16384);
+    this.words[control.patience >> 2] = patience;
   }
 
-  /** Threads that a run may use now: all of them, or just this one until they are ready. */
+  /** Whether there are workers, ready or not. */
+  get working(): boolean {
+    return this.workers !== null && !this.failed;
+  }
+
+  /** Threads that take part in a run now: those that have all modules, and this one. */
   get usable(): number {
-    if (this.allReady) return this.count;
-    if (this.workers === null || this.failed) return 1;
+    if (!this.working) return 1;
     const wanted = 1 + this.modules.length;
+    let usable = 1;
     for (let thread = 1; thread < this.count; thread++) {
-      if (Atomics.load(this.words, (control.ready >> 2) + thread) !== wanted) return 1;
+      if (Atomics.load(this.words, (control.ready >> 2) + thread) === wanted) usable++;
     }
-    this.allReady = true;
-    return this.count;
+    return usable;
   }
 
   /** Takes a module that programs with shared kernels use from now on. */
   send(module: KernelModule): void {
     this.modules.push(module);
-    if (this.workers === null || this.failed) return;
-    this.allReady = false;
+    if (!this.working) return;
     this.post(module);
-    this.driver.mail();
+    this.driver.mail(this.count);
   }
 
   /** Starts the workers, once. They fetch what has been sent so far. */
@@ -131,7 +137,7 @@ export class Threads {
     }
     for (const module of this.modules) this.post(module);
     // The first may have looked for mail before there was any.
-    this.driver.mail();
+    this.driver.mail(this.count);
   }
 
   /** Resolves once all workers take part, or are known never to. */
@@ -142,8 +148,16 @@ export class Threads {
     }
   }
 
+  /** After a run that a worker did not come back from. */
+  lose(): DeviceError {
+    this.giveUp("one did not come back");
+    const seconds = this.words[control.patience >> 2]! / 20;
+    return new DeviceError("wasm", `a worker thread has not answered for ${seconds} s`, {
+      hint: "state may be half updated; further runs use one thread",
+    });
+  }
+
   dispose(): void {
-    this.allReady = false;
     this.failed = true;
     for (const worker of this.workers ?? []) worker.stop();
     this.workers = [];
@@ -173,6 +187,7 @@ export class Threads {
       execArgv: [],
     });
     worker.on("error", (error) => this.giveUp(error));
+    worker.on("exit", () => this.giveUp("one ended"));
     worker.unref();
     port1.unref();
     return {

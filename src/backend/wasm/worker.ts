@@ -36,10 +36,6 @@ class Worker {
     this.driver = installModule({ module: driver, functions: 0 }, memory, this.table) as never;
   }
 
-  order(): number {
-    return Atomics.load(this.words, control.order >> 2);
-  }
-
   install(kernels: KernelModule): void {
     installModule(kernels, this.memory, this.table);
     this.installed++;
@@ -54,22 +50,21 @@ class Worker {
     return this.installed === Atomics.load(this.words, control.posted >> 2);
   }
 
-  /** Sleeps for a millisecond or until an order comes. */
+  /** Sleeps for a millisecond. */
   nap(): void {
-    Atomics.wait(this.words, control.order >> 2, this.order(), 1);
+    const { posted } = control;
+    Atomics.wait(this.words, posted >> 2, Atomics.load(this.words, posted >> 2), 1);
   }
 
-  /** Takes orders from the one after `seen` until there is mail; returns that order. */
-  serve(seen: number): number {
-    let last = seen;
+  /** Takes part in runs until there is mail. */
+  serve(): void {
     for (;;) {
       try {
-        return this.driver.serve(this.thread, last);
+        this.driver.serve(this.thread, this.installed);
+        return;
       } catch (error) {
-        // The order that trapped is still the current one: no other comes before we have left.
-        last = this.order();
         noteTrap(this.memory, this.thread, error);
-        this.driver.fail();
+        this.driver.fail(this.thread);
       }
     }
   }
@@ -78,7 +73,6 @@ class Worker {
 function liveInNode(threads: NodeWorkerThreads): void {
   const { start, port } = threads.workerData!;
   const worker = new Worker(start);
-  let seen = worker.order();
   for (;;) {
     for (;;) {
       const mail = threads.receiveMessageOnPort(port);
@@ -87,24 +81,22 @@ function liveInNode(threads: NodeWorkerThreads): void {
     }
     worker.report();
     // In some runtimes mail arrives a little after it was sent.
-    if (worker.upToDate) seen = worker.serve(seen);
+    if (worker.upToDate) worker.serve();
     else worker.nap();
   }
 }
 
 function liveInPage(scope: { onmessage: ((event: { data: unknown }) => void) | null }): void {
   let worker: Worker | null = null;
-  let seen = 0;
   scope.onmessage = ({ data }) => {
     if (worker === null) {
       worker = new Worker(data as WorkerStart);
-      seen = worker.order();
     } else {
       worker.install(data as KernelModule);
     }
     worker.report();
     // More modules have been posted than have come: they arrive after this event.
-    if (worker.upToDate) seen = worker.serve(seen);
+    if (worker.upToDate) worker.serve();
   };
 }
 
