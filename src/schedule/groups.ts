@@ -41,7 +41,7 @@ const weights: Record<string, number> = {
   div: 3, sqrt: 3, rsqrt: 4, reciprocal: 3, mod: 4,
 }; // biome-ignore format: a table
 
-function weightOf(node: Node): number {
+export function weightOf(node: Node): number {
   if (node.op === "random") return 40;
   if (node.op === "gather") return 4;
   if (isOp(node, "unary") || isOp(node, "binary")) return weights[node.attrs.fn] ?? 1;

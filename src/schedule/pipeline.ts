@@ -10,6 +10,7 @@ import { rowMajor } from "./affine.ts";
 import { CutEpilogue, lowerContract } from "./contraction.ts";
 import { fuse } from "./fuse.ts";
 import { type Group, type Grouping, groupOf, type Hints, makeGroups } from "./groups.ts";
+import { sumRules } from "./linear-sums.ts";
 import { lowerLoop, lowerScatter } from "./loops.ts";
 import { isRowMajor, NeedsData } from "./lower.ts";
 import { planMemory } from "./memory.ts";
@@ -23,7 +24,7 @@ import { prepareRules } from "./prepare.ts";
 export function lower(graph: Graph, target: Target | null): Plan {
   if (target === null) return withoutSteps(graph);
   const log = debugLevel() >= 4 ? say : null;
-  const simple = rewrite(graph, simplifyRules, prepareRules);
+  const simple = rewrite(rewrite(graph, simplifyRules, sumRules), simplifyRules, prepareRules);
   const count = (g: Graph) => topological(g.outputs).length;
   log?.(`simplify, prepare: ${count(graph)} nodes become ${count(simple)}`);
   const hints: Hints = { realize: new Set(), canonical: new Set(), noEpilogue: new Set() };

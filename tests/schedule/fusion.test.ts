@@ -88,6 +88,37 @@ describe("depthwise convolution", () => {
   });
 });
 
+describe("batch norm", () => {
+  const [B, C, H] = [8, 16, 32];
+  const [x, g] = [data([B, C, H, H]), data([B, C, H, H])];
+  const axes = [0, 2, 3];
+  const wide = (v: Node) => b.expand(v, x.shape);
+  const mean = (v: Node) => {
+    const sum = b.reduce("sum", v, axes);
+    return b.binary("div", sum, b.full(B * H * H, sum.shape, "float32"));
+  };
+  const center = b.binary("sub", x, wide(mean(x)));
+  const small = (v: Node) => b.reshape(v, [1, C, 1, 1]);
+  const [gamma, beta] = [data([C]), data([C])];
+  const scale = b.unary("rsqrt", mean(b.binary("mul", center, center)));
+  const normal = b.binary("mul", center, wide(scale));
+  const y = b.binary("add", b.binary("mul", normal, wide(small(gamma))), wide(small(beta)));
+  const passes = (p: Plan) =>
+    p.steps.filter((s) => s.kernel.axes.reduce((n, d) => n * d, 1) >= B * C * H * H);
+
+  it("has a gradient of two passes over the data: its two sums, then the gradient", () => {
+    const forward = passes(plan([b.unary("relu", y)])).length;
+    const out = grad([y], [g], [x, gamma, beta]) as Node[];
+    expect(forward).toBe(3);
+    // One for the mean, one for the variance and both sums of the gradient, and no third of these for
+    // the mean: x - mean sums to zero.
+    const made = passes(plan(out));
+    expect(made).toHaveLength(3);
+    const sums = made.flatMap((s) => (s.kernel as LoopKernel).stages.flatMap((t) => t.reduces));
+    expect(sums).toHaveLength(4);
+  });
+});
+
 describe("the plan", () => {
   it("cuts a long reduction into pieces that run in parallel", () => {
     const p = plan([b.reduce("sum", data([100_000]), [0])]);
