@@ -7,7 +7,7 @@ import type { Peer } from "./peers.ts";
 
 /** What a peer answers to a request for steps. */
 export interface Reply extends Taken {
-  peakMb: number;
+  peakMb?: number;
 }
 
 /** A peer that declines a workload; the message is its one sentence. */

@@ -1,10 +1,14 @@
 // One workload on all its peers: first steps and warm-up one peer after the other, then rounds in
 // which every peer has a short turn (A B A B …), with a calibration burst between turns.
 // Not here: which peers and workloads (run.ts), or how results are compared and shown (report.ts).
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Neighbour } from "./busy.ts";
 import type { Burst } from "./calibrate.ts";
 import { Child, Declined } from "./child.ts";
 import type { Hello } from "./peers/protocol.ts";
 import type { Peer } from "./peers.ts";
+import type { Pair } from "./scaling.ts";
+import { flopsOf, workloads } from "./workloads.ts";
 
 /** The time a peer took for the steps of its turns. Times in ms, memory in MB. */
 export interface Timing {
@@ -26,13 +30,17 @@ export interface Outcome {
   why?: string;
   failed?: boolean;
   timing?: Timing;
-  /** From the start of the process to the end of the first step. */
+  /** From the start of the process to the end of the first step; the median of a few starts. */
   firstStepMs?: number;
   /** The first 20 steps, tracing and compiling included, starting and loading not. */
   first20Ms?: number;
   /** Peak memory less what the process held after its imports and the loading of the data. */
   peakMb?: number;
   compileMs?: number;
+  /** Of a matmul: its speed over that of the register tile measured beside it. */
+  ofTile?: number;
+  /** Median step while another process keeps one core busy. */
+  busyMs?: number;
   /** Of the first 20 steps (or fewer, from a slow peer); of a bare operation, one check figure. */
   losses: number[];
 }
@@ -43,6 +51,25 @@ export interface MeasureOptions {
   turnMs: number;
   /** Seconds that a peer may take for a workload, warm-up and turns each. */
   patience: number;
+  /** Processes started for the time to the first step of a network, where that is short. */
+  starts: number;
+}
+
+/** What is measured beside the peers. */
+export interface Gauges {
+  burst: Burst;
+  /** Every burst of the run so far, in GFLOP/s. */
+  speeds: number[];
+  /** With two threads: how the machine itself scales. */
+  pair?: Pair;
+  /** With `--busy`: a process that takes one core. */
+  neighbour?: Neighbour;
+}
+
+export interface Measured {
+  outcomes: Outcome[];
+  /** Two threads' speed over one's of the calibration kernel, between the turns. */
+  scaling?: number;
 }
 
 /** Steps of the warm-up, whose losses are compared. */
@@ -50,9 +77,15 @@ export const WARM_UP = 20;
 /** A turn is quiet if both bursts beside it reach this share of the run's best. */
 const QUIET = 0.85;
 
+/** A first step later than this is not taken again. */
+const QUICK_START_MS = 3000;
+/** Turns beside the busy process, each three times as long as one among peers. */
+const BUSY_TURNS = 3;
+
 interface Turn {
   ms: number[];
   speed: number;
+  tile?: number;
 }
 
 interface Contestant {
@@ -62,17 +95,17 @@ interface Contestant {
   turns: Turn[];
 }
 
-/** Measures one workload. `speeds` collects every burst of the run, in GFLOP/s. */
+/** Measures one workload. */
 export async function measure(
   work: string,
   data: string,
   peers: Peer[],
-  burst: Burst,
-  speeds: number[],
+  gauges: Gauges,
   options: MeasureOptions,
-): Promise<Outcome[]> {
+): Promise<Measured> {
   const outcomes: Outcome[] = [];
   const contestants: Contestant[] = [];
+  const scalings: number[] = [];
   try {
     for (const peer of peers) {
       const outcome: Outcome = { peer, losses: [] };
@@ -83,15 +116,57 @@ export async function measure(
     }
     for (let round = 0; round < options.rounds; round++) {
       for (const contestant of contestants) {
-        await takeTurn(work, data, contestant, round, burst, speeds, options);
+        await takeTurn(work, data, contestant, round, gauges, options);
       }
+      if (gauges.pair) scalings.push(await gauges.pair.measure());
     }
+    if (gauges.neighbour) await besideNeighbour(work, data, contestants, gauges.neighbour, options);
   } finally {
     for (const { child } of contestants) await child.close();
   }
-  const best = Math.max(...speeds);
-  for (const { outcome, turns } of contestants) outcome.timing = timingOf(turns, best);
-  return outcomes;
+  const best = Math.max(...gauges.speeds);
+  for (const { outcome, turns } of contestants) {
+    outcome.timing = timingOf(turns, best);
+    outcome.ofTile = shareOfTile(work, turns);
+  }
+  return { outcomes, scaling: scalings.length ? median(scalings) : undefined };
+}
+
+/** Turns of Anneal and of Debian's PyTorch while another process keeps one core busy. */
+async function besideNeighbour(
+  work: string,
+  data: string,
+  contestants: Contestant[],
+  neighbour: Neighbour,
+  options: MeasureOptions,
+): Promise<void> {
+  for (const { outcome, child, stepMs } of contestants) {
+    if (outcome.why || !["anneal", "torch"].includes(outcome.peer.family)) continue;
+    const steps = Math.max(3, Math.min(5000, Math.round((3 * options.turnMs) / stepMs)));
+    const ms: number[] = [];
+    await neighbour.start();
+    try {
+      for (let turn = 0; turn < BUSY_TURNS; turn++) {
+        ms.push(...(await child.request(work, data, steps, 4000 * options.patience)).ms);
+        await sleep(10);
+      }
+      outcome.busyMs = median(ms);
+    } catch (error) {
+      refuse(outcome, error);
+      await child.close();
+    } finally {
+      neighbour.stop();
+    }
+  }
+}
+
+/** The median over turns of the speed of the turn over the tile's just after it. */
+function shareOfTile(work: string, turns: Turn[]): number | undefined {
+  const flops = flopsOf(workloads[work]!);
+  const shares = turns.flatMap(({ ms, tile }) =>
+    tile && flops ? [flops / median(ms) / 1e6 / tile] : [],
+  );
+  return shares.length ? median(shares) : undefined;
 }
 
 /** Starts a peer, takes its first step and its warm-up. */
@@ -120,6 +195,7 @@ async function enter(
     const rest = Math.min(WARM_UP - 2, Math.floor((1000 * options.patience) / ms[1]!));
     if (rest > 0) await take(rest);
     if (ms.length >= WARM_UP) outcome.first20Ms = ms.reduce((a, b) => a + b, 0);
+    await startAgain(work, data, outcome, options);
     contestants.push({ outcome, child, stepMs: median(ms.slice(1)), turns: [] });
   } catch (error) {
     refuse(outcome, error);
@@ -127,13 +203,32 @@ async function enter(
   }
 }
 
+/** More starts of a network's process: the first step's time is the median. */
+async function startAgain(
+  work: string,
+  data: string,
+  outcome: Outcome,
+  { starts, patience }: MeasureOptions,
+): Promise<void> {
+  const { kind } = workloads[work]!;
+  const first = outcome.firstStepMs;
+  if ((kind !== "train" && kind !== "infer") || !first || first > QUICK_START_MS) return;
+  const times = [first];
+  while (times.length < starts) {
+    const child = new Child(outcome.peer);
+    const { firstStepAt } = await child.request(work, data, 1, 4000 * patience);
+    times.push(firstStepAt! - child.startedAt);
+    await child.close();
+  }
+  outcome.firstStepMs = median(times);
+}
+
 async function takeTurn(
   work: string,
   data: string,
   contestant: Contestant,
   round: number,
-  burst: Burst,
-  speeds: number[],
+  { burst, speeds }: Gauges,
   options: MeasureOptions,
 ): Promise<void> {
   const { outcome, child, stepMs, turns } = contestant;
@@ -145,7 +240,7 @@ async function takeTurn(
     const reply = await child.request(work, data, steps, 4000 * options.patience);
     const after = burst();
     speeds.push(before, after);
-    turns.push({ ms: reply.ms, speed: Math.min(before, after) });
+    turns.push({ ms: reply.ms, speed: Math.min(before, after), tile: reply.extra?.tileGflops });
     outcome.peakMb = reply.peakMb;
     outcome.compileMs = reply.extra?.compileMs;
   } catch (error) {

@@ -9,6 +9,7 @@ import type { Spec } from "./workloads.ts";
 
 export const FAMILIES = [
   "anneal",
+  "anneal-strict",
   "torch",
   "torch-new",
   "torch-compile",
@@ -18,8 +19,17 @@ export const FAMILIES = [
   "onnxruntime",
 ] as const;
 
-/** A framework; a row's ratio takes the best process of one. */
-export type Family = (typeof FAMILIES)[number];
+/** Runtimes other than this Node in which Anneal's side of a workload can be run. */
+export const RUNTIMES = ["node20", "node22", "bun", "deno", "chromium"] as const;
+export type Runtime = (typeof RUNTIMES)[number];
+
+/** A framework, or Anneal in a runtime; a row's ratio takes the best process of one. */
+export type Family = (typeof FAMILIES)[number] | Runtime;
+
+/** Anneal itself, however it is run: no peer to compare with. */
+export function isAnneal(family: Family): boolean {
+  return /^anneal/.test(family) || (RUNTIMES as readonly string[]).includes(family);
+}
 
 /** One process of the benchmark: a framework at a number of threads. */
 export interface Peer {
@@ -39,7 +49,7 @@ export interface Peer {
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Debian's own Python, for which Debian's PyTorch is built; BENCH_PYTHON names another. */
-const debianPython = process.env.BENCH_PYTHON ?? "/usr/bin/python3";
+export const DEBIAN_PYTHON = process.env.BENCH_PYTHON ?? "/usr/bin/python3";
 /** The virtual environment that `--setup` makes. */
 export const VENV = here(".venv");
 const venvPython = join(VENV, "bin", "python");
@@ -53,9 +63,10 @@ export function allPeers(threads: number[]): Peer[] {
   const counts = [...new Set([...threads, 1, most])].sort((a, b) => a - b);
   return [
     ...threads.map(anneal),
+    ...threads.map(strict),
     ...counts.flatMap((n) => ["", "nhwc"].map((format) => torch(n, format))),
     ...counts.flatMap((n) => ["", "nhwc"].map((format) => newTorch(n, format))),
-    ...counts.flatMap((n) => ["", "nhwc"].map((format) => compiledTorch(n, format))),
+    ...counts.map(compiledTorch),
     ...counts.map(jax),
     nodePeer("tfjs", 1),
     ...counts.map((n) => nodePeer("jax-js", n)),
@@ -65,6 +76,39 @@ export function allPeers(threads: number[]): Peer[] {
 
 function anneal(threads: number): Peer {
   return { ...nodePeer("anneal", threads), env: { ANNEAL_THREADS: String(threads) } };
+}
+
+/** No relaxed instructions, sums in a fixed order: the same bits everywhere. */
+function strict(threads: number): Peer {
+  const peer = anneal(threads);
+  return {
+    ...peer,
+    name: `anneal-strict${threads}`,
+    family: "anneal-strict",
+    env: { ...peer.env, ANNEAL_STRICT: "1" },
+  };
+}
+
+/** Anneal in another runtime. */
+export function runtimePeer(runtime: Runtime, threads: number): Peer {
+  const peer = { ...anneal(threads), name: `${runtime}-t${threads}`, family: runtime };
+  if (runtime === "chromium") {
+    return { ...peer, args: [join(BUILT, "chromium.js"), String(threads)] };
+  }
+  const command = runtimeCommand(runtime);
+  return {
+    ...peer,
+    command,
+    args: runtime === "deno" ? ["run", "-A", ...peer.args] : peer.args,
+    missing: () =>
+      existsSync(command) ? undefined : "it is not installed: npm run bench -- --setup fetches it.",
+  };
+}
+
+/** Bun and Deno are in the root's packages; older Nodes are fetched by `--setup`. */
+function runtimeCommand(runtime: Runtime): string {
+  if (runtime === "bun" || runtime === "deno") return here(`../node_modules/.bin/${runtime}`);
+  return here(`.runtimes/${runtime}/node_modules/node/bin/node`);
 }
 
 function nodePeer(family: Family, threads: number): Peer {
@@ -87,9 +131,9 @@ function onnx(threads: number): Peer {
 /** Debian's PyTorch 1.13, to which `ratio` compares. */
 function torch(threads: number, format: string): Peer {
   return {
-    ...pythonPeer("torch", threads, debianPython, "torch_peer.py", format),
+    ...pythonPeer("torch", threads, DEBIAN_PYTHON, "torch_peer.py", format),
     missing: () =>
-      lacks(debianPython, "torch")
+      lacks(DEBIAN_PYTHON, "torch")
         ? `PyTorch is not installed: apt-get install ${APT_PACKAGES.join(" ")}.`
         : undefined,
   };
@@ -99,16 +143,17 @@ function newTorch(threads: number, format: string): Peer {
   return pythonPeer("torch-new", threads, venvPython, "torch_peer.py", format);
 }
 
-function compiledTorch(threads: number, format: string): Peer {
-  const peer = pythonPeer("torch-compile", threads, venvPython, "torch_peer.py", format, "compile");
-  const compiler = ["c++", "g++", "clang++"].some(
-    (name) => spawnSync(name, ["--version"]).status === 0,
-  );
+/** Inductor chooses the memory format itself: channels last, tried, was nowhere faster. */
+function compiledTorch(threads: number): Peer {
+  const peer = pythonPeer("torch-compile", threads, venvPython, "torch_peer.py", "compile");
   return {
     ...peer,
-    missing: () =>
-      peer.missing() ??
-      (compiler ? undefined : "torch.compile needs a C++ compiler, and here is none."),
+    missing: () => {
+      const compilers = [process.env.CXX ?? "c++", "g++", "clang++"];
+      const found = compilers.some((name) => spawnSync(name, ["--version"]).status === 0);
+      const need = "torch.compile needs a C++ compiler, and here is none.";
+      return peer.missing() ?? (found ? undefined : need);
+    },
   };
 }
 

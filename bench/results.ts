@@ -1,18 +1,25 @@
 // From what the peers did to the figures of the report: the best of each framework, ratios, and
 // whether everybody computed the same losses. Not here: how any of it is printed (report.ts).
 import { cpus, totalmem } from "node:os";
-import type { Outcome, Timing } from "./measure.ts";
-import { median } from "./measure.ts";
+import { type Measured, median, type Outcome, type Timing } from "./measure.ts";
+import { isAnneal, RUNTIMES } from "./peers.ts";
 import { workloads } from "./workloads.ts";
 
 /** A peer's entry in the JSON: a timing, or a sentence why there is none. */
 export type Entry = (Timing & { threads: number } & Details) | ({ why: string } & Details);
+
+/** An entry's timing, if it has one. */
+export function timed(entry: Entry | null | undefined): (Timing & Details) | undefined {
+  return entry && "median" in entry ? entry : undefined;
+}
 
 interface Details {
   firstStepMs?: number;
   first20Ms?: number;
   peakMb?: number;
   compileMs?: number;
+  ofTile?: number;
+  busyMs?: number;
   /** Largest relative difference of the losses (or the check figure) from the reference's. */
   lossDifference?: number;
   /** Steps whose losses were compared. */
@@ -26,6 +33,8 @@ export interface Row {
   anneal: Entry | null;
   /** By peer (`torch1`, `torch2`, …), and by framework the best of its peers (`torch`). */
   peers: Record<string, Entry>;
+  /** Anneal in strict mode, and in other runtimes (with the most threads), by name. */
+  variants: Record<string, Entry>;
   /** Anneal's median ÷ the best median of PyTorch. */
   ratio: number | null;
   /** Anneal's median ÷ the best median of any peer. */
@@ -33,6 +42,13 @@ export interface Row {
   firstStepMs: number | null;
   peakMb: number | null;
   compileMs: number | null;
+  /** Speed of a matmul over the register tile's, on one thread. */
+  ofTile: number | null;
+  /** One thread's median ÷ this one's, and the same of the calibration kernel with two threads. */
+  scaling: number | null;
+  machineScaling: number | null;
+  /** Median beside a busy process ÷ one thread's median without. */
+  busy: number | null;
   /** Whether all who ran computed the same losses; null if only one did. */
   lossesAgree: boolean | null;
 }
@@ -52,6 +68,8 @@ export interface Machine {
 export interface Results {
   machine: Machine;
   results: Row[];
+  /** The page's scripts as Vite builds them for the package tests' page, compressed, in kB. */
+  bundleKb: number | null;
 }
 
 /**
@@ -67,33 +85,59 @@ const LATER_TOLERANCE: Record<string, number> = { resnet20_cifar: 2e-3 };
 const FIRST_STEPS = 5;
 
 /** The rows of one workload, one for each thread count. */
-export function rowsOf(work: string, threads: number[], outcomes: Outcome[]): Row[] {
+export function rowsOf(work: string, threads: number[], measured: Measured): Row[] {
+  const { outcomes } = measured;
   const reference = referenceLosses(outcomes);
+  const single = ownOf(outcomes, 1)?.timing?.median;
   return threads.map((count) => {
-    const own = outcomes.find((o) => o.peer.family === "anneal" && o.peer.threads === count);
-    const others = outcomes.filter((o) => o.peer.family !== "anneal" && o.peer.threads <= count);
-    const peers: Record<string, Entry> = {};
-    for (const outcome of others) peers[outcome.peer.name] = entry(outcome, reference);
-    for (const family of new Set(others.map((o) => o.peer.family))) {
-      const best = fastest(others.filter((o) => o.peer.family === family));
-      if (best) peers[family] = entry(best, reference);
-    }
+    const own = ownOf(outcomes, count);
+    const others = outcomes.filter((o) => !isAnneal(o.peer.family) && o.peer.threads <= count);
+    const kin = outcomes.filter((o) => isVariant(o, count, threads));
     const mine = own?.timing?.median;
-    const torch = fastest(others.filter((o) => o.peer.family === "torch"))?.timing?.median;
-    const best = fastest(others)?.timing?.median;
+    const over = (rivals: Outcome[]) => {
+      const best = fastest(rivals)?.timing?.median;
+      return mine && best ? mine / best : null;
+    };
     return {
       work,
       threads: count,
       anneal: own ? entry(own, reference) : null,
-      peers,
-      ratio: mine && torch ? mine / torch : null,
-      ratioBest: mine && best ? mine / best : null,
+      peers: entriesOf(others, reference),
+      variants: Object.fromEntries(kin.map((o) => [o.peer.name, entry(o, reference)])),
+      ratio: over(others.filter((o) => o.peer.family === "torch")),
+      ratioBest: over(others),
       firstStepMs: own?.firstStepMs ?? null,
       peakMb: own?.peakMb ?? null,
       compileMs: own?.compileMs ?? null,
-      lossesAgree: agree(work, own ? [own, ...others] : others, reference),
+      ofTile: count === 1 ? (own?.ofTile ?? null) : null,
+      scaling: count > 1 && mine && single ? single / mine : null,
+      machineScaling: count > 1 ? (measured.scaling ?? null) : null,
+      busy: own?.busyMs && single ? own.busyMs / single : null,
+      lossesAgree: agree(work, [...(own ? [own] : []), ...others, ...kin], reference),
     };
   });
+}
+
+function ownOf(outcomes: Outcome[], threads: number): Outcome | undefined {
+  return outcomes.find((o) => o.peer.family === "anneal" && o.peer.threads === threads);
+}
+
+/** Strict mode at this thread count; other runtimes stand with the largest. */
+function isVariant({ peer }: Outcome, count: number, threads: number[]): boolean {
+  if (peer.family === "anneal-strict") return peer.threads === count;
+  const runtime = (RUNTIMES as readonly string[]).includes(peer.family);
+  return runtime && count === Math.max(...threads);
+}
+
+/** Every peer by its name, and under a framework's name the best of its peers. */
+function entriesOf(outcomes: Outcome[], reference: number[] | undefined): Record<string, Entry> {
+  const peers: Record<string, Entry> = {};
+  for (const outcome of outcomes) peers[outcome.peer.name] = entry(outcome, reference);
+  for (const family of new Set(outcomes.map((o) => o.peer.family))) {
+    const best = fastest(outcomes.filter((o) => o.peer.family === family));
+    if (best) peers[family] = entry(best, reference);
+  }
+  return peers;
 }
 
 function fastest(outcomes: Outcome[]): Outcome | undefined {
@@ -107,10 +151,11 @@ function referenceLosses(outcomes: Outcome[]): number[] | undefined {
 }
 
 function entry(outcome: Outcome, reference: number[] | undefined): Entry {
-  const { firstStepMs, first20Ms, peakMb, compileMs } = outcome;
+  const { firstStepMs, first20Ms, peakMb, compileMs, ofTile, busyMs } = outcome;
   const lossDifference = difference(outcome.losses, reference);
   const lossSteps = Math.min(outcome.losses.length, reference?.length ?? 0);
-  const details = { firstStepMs, first20Ms, peakMb, compileMs, lossDifference, lossSteps };
+  const compared = { lossDifference, lossSteps };
+  const details = { firstStepMs, first20Ms, peakMb, compileMs, ofTile, busyMs, ...compared };
   if (outcome.timing) return { ...outcome.timing, threads: outcome.peer.threads, ...details };
   return { why: outcome.why ?? "it was not measured.", ...details };
 }
@@ -161,5 +206,27 @@ export function machineOf(outcomes: Outcome[], speeds: number[]): Machine {
       max: speeds.length ? Math.max(...speeds) : 0,
     },
     versions,
+  };
+}
+
+/** One report of two runs on one machine: what the later one measured replaces the earlier's. */
+export function merge(earlier: Results, later: Results): Results {
+  const key = ({ work, threads }: Row) => `${work} ${threads}`;
+  const rows = new Map([...earlier.results, ...later.results].map((row) => [key(row), row]));
+  const order = Object.keys(workloads);
+  const place = (row: Row) => order.indexOf(row.work) * 1000 + row.threads;
+  const speeds = [earlier.machine.calibration, later.machine.calibration];
+  return {
+    machine: {
+      ...later.machine,
+      versions: { ...earlier.machine.versions, ...later.machine.versions },
+      calibration: {
+        median: median(speeds.map((c) => c.median)),
+        min: Math.min(...speeds.map((c) => c.min)),
+        max: Math.max(...speeds.map((c) => c.max)),
+      },
+    },
+    results: [...rows.values()].sort((a, b) => place(a) - place(b)),
+    bundleKb: later.bundleKb ?? earlier.bundleKb,
   };
 }

@@ -141,6 +141,11 @@ export const workloads: Record<string, Spec> = {
   },
 };
 
+/** Floating-point operations of a matrix product; undefined for what has no such simple count. */
+export function flopsOf(spec: Spec): number | undefined {
+  return spec.kind === "matmul" ? 2 * spec.m * spec.n * spec.k : undefined;
+}
+
 /** How a network is described on the results page. */
 const netText: { [N in NetName]: (spec: NetSpec) => string } = {
   mlp: ({ sizes, activation }) => `${sizes.join("-")} ${activation}`,

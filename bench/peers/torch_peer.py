@@ -1,10 +1,10 @@
 """PyTorch as a peer of the benchmark: `torch_peer.py THREADS [nhwc] [compile]`.
 
 Settings are PyTorch's best as far as we know them: oneDNN convolutions (in either memory format),
-OpenBLAS's OpenMP build where Debian's is used, `foreach` optimizers, gradients set to None, inputs
-taken from host arrays without a copy. `compile` is torch.compile of network and loss together, the
-backward pass included; the optimizer stays eager but for its `foreach` kernels, or is compiled too
-where that is faster (see COMPILE_OPTIMIZER).
+OpenBLAS's OpenMP build where Debian's is used, gradients set to None, inputs taken from host arrays
+without a copy. Optimizers are `fused` where this PyTorch has that for the CPU (faster than `foreach`
+and than a compiled one), else `foreach`. `compile` is torch.compile of network and loss together,
+the backward pass included.
 """
 
 import sys
@@ -17,6 +17,7 @@ from protocol import CannotRun, check_figure, serve
 from torch_networks import NETWORKS
 
 THREADS = int(sys.argv[1])
+VERSION = tuple(int(part) for part in torch.__version__.split(".")[:2])
 NHWC = "nhwc" in sys.argv
 COMPILE = "compile" in sys.argv
 
@@ -39,9 +40,10 @@ def image(array):
 
 def optimizer_of(spec, model):
     parameters, lr = model.parameters(), spec["lr"]
+    how = {"fused": True} if VERSION >= (2, 4) else {"foreach": True}
     if spec["optimizer"] == "adam":
-        return torch.optim.Adam(parameters, lr=lr, foreach=True)
-    return torch.optim.SGD(parameters, lr=lr, momentum=spec["momentum"], foreach=True)
+        return torch.optim.Adam(parameters, lr=lr, **how)
+    return torch.optim.SGD(parameters, lr=lr, momentum=spec["momentum"], **how)
 
 
 def prepare_training(spec, pool, arrays):

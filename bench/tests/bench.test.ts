@@ -6,17 +6,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { barsOf } from "../bars.ts";
+import { makeNeighbour } from "../busy.ts";
 import { makeBurst } from "../calibrate.ts";
 import { Child } from "../child.ts";
 import { uniform } from "../draw.ts";
 import { measure } from "../measure.ts";
+import { cnnModel } from "../peers/onnx.ts";
 import { checkFigure, get, weightsOf } from "../peers/protocol.ts";
 import { readData } from "../peers/serve.ts";
 import type { Peer } from "../peers.ts";
-import { pageText, rowText } from "../report.ts";
-import { difference, machineOf, rowsOf } from "../results.ts";
+import { rowText } from "../report.ts";
+import { pageText } from "../report-page.ts";
+import { difference, machineOf, merge, type Results, type Row, rowsOf } from "../results.ts";
+import { makePair } from "../scaling.ts";
 import { writeData } from "../weights.ts";
-import { workloads } from "../workloads.ts";
+import { type InferSpec, workloads } from "../workloads.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "anneal-bench-test-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -117,14 +122,16 @@ test("a run measures, compares and prints; a liar is found out", async () => {
   assert.ok(burst() > 0.1);
   const peers = [fake("good", "torch1", "torch"), fake("decline", "jax-js1", "jax-js")];
   const speeds: number[] = [];
-  const settings = { rounds: 3, turnMs: 5, patience: 5 };
-  const run = (more: Peer) => measure("mlp_tiny", tiny, [...peers, more], burst, speeds, settings);
-  const honest = await run(fake("good", "tfjs"));
+  const settings = { rounds: 3, turnMs: 5, patience: 5, starts: 2 };
+  const gauges = { burst, speeds };
+  const run = (more: Peer) => measure("mlp_tiny", tiny, [...peers, more], gauges, settings);
+  const honest = await run(fake("good", "tfjs1"));
   const [row] = rowsOf("mlp_tiny", [1], honest);
   assert.equal(row!.lossesAgree, true);
   assert.match(rowText(row!), /jax-js1 has no figure: it has no legs\./);
-  assert.equal(rowsOf("mlp_tiny", [1], await run(fake("lie", "tfjs")))[0]!.lossesAgree, false);
-  const page = pageText({ machine: machineOf(honest, speeds), results: [row!] });
+  assert.equal(rowsOf("mlp_tiny", [1], await run(fake("lie", "tfjs1")))[0]!.lossesAgree, false);
+  const machine = machineOf(honest.outcomes, speeds);
+  const page = pageText({ machine, results: [row!], bundleKb: 90 });
   assert.match(page, /\| torch1 \|/);
   assert.doesNotMatch(page, new RegExp(folder));
 });
@@ -133,4 +140,85 @@ test("the difference of losses is relative, over common steps, and NaN is never 
   assert.equal(difference([1, 2.2], [1, 2, 3]), (2.2 - 2) / 2);
   assert.equal(difference([Number.NaN], [1]), Number.POSITIVE_INFINITY);
   assert.equal(difference([], [1]), undefined);
+});
+
+/** A row with a ratio and nothing else. */
+function rowWith(work: string, ratio: number, more: Partial<Row> = {}): Row {
+  const none = { anneal: null, peers: {}, variants: {}, ratioBest: null, firstStepMs: null };
+  const blank = { peakMb: null, compileMs: null, ofTile: null, scaling: null };
+  const rest = { machineScaling: null, busy: null, lossesAgree: null };
+  return { work, threads: 2, ratio, ...none, ...blank, ...rest, ...more };
+}
+
+const machine: Results["machine"] = {
+  cpu: "abacus",
+  cores: 2,
+  memoryGb: 1,
+  platform: "none",
+  node: "24",
+  date: "2026-01-01",
+  calibration: { median: 2, min: 1, max: 3 },
+  versions: {},
+};
+
+test("bars take the worst figure, the right way round, and say so when there is none", () => {
+  const results = [
+    rowWith("mlp_tiny", 0.01),
+    rowWith("cnn_mnist", 0.64, { firstStepMs: 249 }),
+    rowWith("matmul256", 1, { threads: 1, ofTile: 0.9 }),
+    rowWith("matmul512", 1.2, { threads: 1, ofTile: 0.8 }),
+  ];
+  const bars = barsOf({ machine, results, bundleKb: null });
+  const bar = (what: string) => bars.find((b) => b.what.startsWith(what))!;
+  assert.equal(bar("every training workload ÷ PyTorch").ok, false);
+  assert.match(bar("every training workload ÷ PyTorch").reached, /^0\.640 \(cnn_mnist.*1 of 2\)/);
+  assert.equal(bar("mlp_tiny").ok, true);
+  assert.match(bar("matmul 256³ to 1024³ ÷ register").reached, /^0\.800 \(matmul512, 1 of 2\)/);
+  assert.equal(bar("matmul 256³ to 1024³ ÷ PyTorch").ok, false);
+  assert.match(bar("geometric mean").reached, /^0\.0800/); // √(0.01 · 0.64)
+  assert.equal(bar("first step").ok, true);
+  assert.deepEqual([bar("softmax").ok, bar("softmax").reached], [null, "not measured"]);
+  assert.equal(bar("core bundle").ok, null);
+});
+
+test("a later run's rows replace an earlier one's, in the workloads' order", () => {
+  const first = { machine, results: [rowWith("softmax", 1), rowWith("mlp_tiny", 2)], bundleKb: 9 };
+  const second = {
+    machine,
+    results: [rowWith("mlp_tiny", 3), rowWith("matmul64", 4)],
+    bundleKb: 8,
+  };
+  const both = merge(first, second);
+  assert.deepEqual(
+    both.results.map((row) => [row.work, row.ratio]),
+    [
+      ["matmul64", 4],
+      ["softmax", 1],
+      ["mlp_tiny", 3],
+    ],
+  );
+  assert.equal(both.bundleKb, 8);
+});
+
+test("two threads are measured against one, and the neighbour comes and goes", async () => {
+  const pair = await makePair(makeBurst());
+  const alone = await pair.measure();
+  const neighbour = makeNeighbour();
+  await neighbour.start();
+  neighbour.stop();
+  neighbour.close();
+  await pair.close();
+  assert.ok(alone > 0.3 && alone < 10, `${alone}`);
+});
+
+test("an ONNX file holds the network's weights, byte for byte", () => {
+  const path = join(folder, "infer.bin");
+  const spec = workloads.cnn_mnist_infer1 as InferSpec;
+  writeData(path, spec);
+  const data = readData(path);
+  const file = Buffer.from(cnnModel(data, spec));
+  for (const [name, { data: values }] of weightsOf(data)) {
+    const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+    assert.ok(file.includes(bytes), name);
+  }
 });
