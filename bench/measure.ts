@@ -78,7 +78,7 @@ export const WARM_UP = 20;
 const QUIET = 0.85;
 
 /** A first step later than this is not taken again. */
-const QUICK_START_MS = 3000;
+const QUICK_START_MS = 1000;
 /** Turns beside the busy process, each three times as long as one among peers. */
 const BUSY_TURNS = 3;
 

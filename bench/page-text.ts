@@ -40,7 +40,7 @@ a step, and \`torch.compile\`'s compiler.
   turns, because a machine's own speed changes from moment to moment. The median is over turns that
   lie between two fast bursts if there are at least three such turns, else over all.
 - *First step* counts from the start of the process, imports included; for networks it is the median
-  of three starts. *20 steps* counts from the start of the first step. *Peak* is the largest
+  of three starts if it comes within a second. *20 steps* counts from the start of the first step. *Peak* is the largest
   memory of the process less what it held after its imports and after it read the data.
 - Anneal runs as its users have it: the built package, imported by name. The peers' programs have
   their types stripped beforehand, so that nobody's start pays for TypeScript.

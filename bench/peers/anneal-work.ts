@@ -66,14 +66,16 @@ function operation(data: WorkData, spec: OperationSpec): Prepared {
       .map((name) => tensor(get(data, name, i))),
   ) as [Tensor, Tensor][];
   const apply = compile(applyOf(spec));
-  let last: Tensor;
+  let last: Tensor | undefined;
   return {
     async step(i) {
-      last = apply(...operands[i % data.pool]!);
-      await last.realize();
+      const result = apply(...operands[i % data.pool]!);
+      await result.realize();
+      last?.dispose(); // as Python lets a result go when its name is given to the next one
+      last = result;
       return 0;
     },
-    check: async () => checkFigure(await last.data()),
+    check: async () => checkFigure(await last!.data()),
     extra: () => ({
       compileMs: apply.stats.compileMs,
       ...(spec.kind === "matmul" ? { tileGflops: tileSpeed() } : {}),

@@ -6,4 +6,7 @@ import { serve } from "./serve.ts";
 const { version } = JSON.parse(
   readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
 ) as { version: string };
-await serve({ name: "Anneal", version }, prepare);
+const { bun, deno, node } = process.versions;
+const runtime = bun ? `Bun ${bun}` : deno ? `Deno ${deno}` : `Node ${node}`;
+const mode = process.env.ANNEAL_STRICT === "1" ? ", strict" : "";
+await serve({ name: "Anneal", version, note: `${runtime}${mode}` }, prepare);
