@@ -20,6 +20,8 @@ export class Buffer {
   /** True once a lazy tensor outside a compiled step reads this version. An update in place must
    *  then first save the old elements to `host`, because that reader may still come. */
   shared = false;
+  /** True once a run took a copy from the host: a device may keep what comes again. */
+  cameBefore = false;
   /** State (parameters, moments, running means) lives on the device between runs. */
   readonly state: boolean;
 

@@ -1,6 +1,6 @@
 // The wasm backend: plans become command lists over one memory, run by a driver on one or more threads.
-// Everything is synchronous. Data that a user reads is copied out; state stays in wasm memory between
-// runs. Not here: memory (memory.ts), commands (program.ts), code (program-kernels.ts).
+// Everything is synchronous. State and results stay in wasm memory until somebody reads them; what a user
+// reads is a copy. Not here: memory (memory.ts), commands (program.ts), code (program-kernels.ts).
 
 import type { Buffer } from "../../ir/buffer.ts";
 import type { TypedArray } from "../../ir/dtype.ts";
@@ -20,7 +20,8 @@ import {
   statusLost,
 } from "./driver-control.ts";
 import { withFlags } from "./flags.ts";
-import { type Block, DeviceMemory, hostOf } from "./memory.ts";
+import { DeviceMemory, elementsOf, giveBack, hostOf } from "./memory.ts";
+import type { Block } from "./memory-blocks.ts";
 import { type Choice, chooseCode, hasSimd, measureTiles } from "./probe.ts";
 import { type InputSlot, WasmProgram } from "./program.ts";
 import { describeProgram, describeRun } from "./program-debug.ts";
@@ -38,6 +39,8 @@ export interface WasmOptions {
   strict?: boolean;
   /** Bytes of state that stay in wasm memory; beyond, the least recently used move to the host. */
   stateBudget?: number;
+  /** The same of results, and of inputs that come more than once. */
+  resultBudget?: number;
   /** Splits every kernel that has two pieces among the threads, however small it is: for tests. */
   splitAll?: boolean;
 }
@@ -51,8 +54,8 @@ interface Running {
   readonly choice: Choice;
 }
 
-/** Buffers up to this size are copied at each run rather than kept. */
-const pinFrom = 16384;
+/** Inputs up to this size are copied at each run rather than kept. */
+const keepFrom = 16384;
 
 /**
  * Runs programs as WebAssembly with SIMD, on worker threads where memory can be shared.
@@ -88,7 +91,8 @@ export class WasmBackend implements Backend {
 
   private start(): Running {
     const shared = this.wantedThreads > 1 && canShareMemory();
-    const memory = new DeviceMemory(shared, this.options.stateBudget);
+    const { stateBudget, resultBudget } = this.options;
+    const memory = new DeviceMemory(shared, { state: stateBudget, results: resultBudget });
     const table = makeTable();
     const bytes = renderDriver(shared);
     const module = withFlags(false, () => new WebAssembly.Module(bytes));
@@ -125,15 +129,21 @@ export class WasmBackend implements Backend {
     outputs: readonly Buffer[],
   ): void {
     const mine = program as WasmProgram;
-    const { memory } = mine;
-    this.bind(mine, inputs);
-    for (let i = 0; i < scalars.length; i++) memory.f64[mine.scalarsAt + i] = scalars[i]!;
-    this.saveOld(mine, inputs, outputs);
-    if (mine.count > 0) this.execute(mine);
+    try {
+      this.bind(mine, inputs);
+      const { f64 } = mine.memory;
+      for (let i = 0; i < scalars.length; i++) f64[mine.scalarsAt + i] = scalars[i]!;
+      this.saveOld(mine, inputs, outputs);
+      if (mine.count > 0) this.execute(mine);
+    } catch (error) {
+      mine.giveBack();
+      throw error;
+    }
     this.handOut(mine, inputs, outputs);
   }
 
-  /** Gives every input an address: its own block, or a copy behind the arena. */
+  /** Gives every input an address (its own block, or a copy behind the arena) and every large result a
+   *  new block. */
   private bind(program: WasmProgram, inputs: readonly Buffer[]): void {
     const { memory } = program;
     const slots = program.inputs;
@@ -149,9 +159,10 @@ export class WasmBackend implements Backend {
       } else {
         block.used = memory.clock;
         slot.resident = block;
-        program.bindInput(slot, block.at);
+        program.bind(slot, block.at);
       }
     }
+    program.takeResults();
     memory.needArena(program.needBytes);
     program.bindArena(memory.arenaAt);
     if (staged === 0) return;
@@ -160,26 +171,26 @@ export class WasmBackend implements Backend {
     }
   }
 
-  /** The block of an input that has one or is to get one: state, and what comes twice in a row. */
+  /** The block of an input that has one or is to get one: state, and what comes a second time. */
   private residentBlock(slot: InputSlot, buffer: Buffer, memory: DeviceMemory): Block | null {
-    const again = buffer.id === slot.lastId;
-    if (!again) {
-      if (slot.pinned !== null) unpin(slot, memory);
-      slot.lastId = buffer.id;
-    }
     const block = memory.blockOf(buffer);
-    if (block !== null) return block;
-    if (buffer.state) return memory.makeResident(buffer, this.name);
-    if (!again || slot.replaced || slot.bytes < pinFrom) return null;
-    slot.pinned = memory.makeResident(buffer, this.name);
-    return slot.pinned;
+    if (buffer.state) return block ?? memory.makeResident(buffer, this.name);
+    if (slot.replaced) {
+      // Others may still read it: the run is to write over a copy.
+      if (block !== null) block.used = memory.clock;
+      return null;
+    }
+    if (block !== null || slot.bytes < keepFrom) return block;
+    if (buffer.cameBefore) return memory.makeResident(buffer, this.name);
+    buffer.cameBefore = true;
+    return null;
   }
 
   private copyStaged(program: WasmProgram, slot: InputSlot, buffer: Buffer): void {
     const { memory } = program;
     const at = program.stagingAt + slot.staged;
-    program.bindInput(slot, at);
-    // The same buffer was given twice, and one of the two is to be written over.
+    program.bind(slot, at);
+    // It is given twice, or no state, and to be written over.
     const block = memory.blockOf(buffer);
     if (block !== null) memory.u8.copyWithin(at, block.at, block.at + block.bytes);
     else memory.copyIn(at, hostOf(buffer));
@@ -261,29 +272,32 @@ export class WasmBackend implements Backend {
     });
   }
 
-  /** Gives the outputs their data: a copy, or the block of the input that they take over. */
+  /** Gives the outputs their data: the block that holds it, that of the input that they take over, or
+   *  a copy. */
   private handOut(
     program: WasmProgram,
     inputs: readonly Buffer[],
     outputs: readonly Buffer[],
   ): void {
-    const { memory, plan } = program;
+    const { memory, plan, results } = program;
+    for (let i = 0; i < results.length; i++) {
+      const slot = results[i]!;
+      memory.settle(outputs[slot.output]!, slot.taken, this.name, memory.clock);
+      slot.taken = -1;
+    }
     for (let k = 0; k < outputs.length; k++) {
       const wanted = plan.outputs[k]!;
       const output = outputs[k]!;
-      const block = wanted.into >= 0 ? program.inputs[wanted.into]!.resident : null;
-      if (block !== null) {
-        memory.handOver(block, inputs[wanted.into]!, output);
-      } else if (output.host === null) {
+      if (wanted.into >= 0 && program.inputs[wanted.into]!.resident !== null) {
+        memory.handOver(inputs[wanted.into]!, output);
+      } else if (output.host === null && output.device === null) {
         output.host = memory.copyOut(wanted.dtype, program.addressOf(wanted), wanted.size);
       }
     }
   }
 
   read(buffer: Buffer): TypedArray {
-    const block = this.running?.memory.blockOf(buffer) ?? null;
-    if (block !== null) return block.memory.copyOut(buffer.dtype, block.at, buffer.size);
-    return hostOf(buffer).slice();
+    return elementsOf(buffer);
   }
 
   discard(program: Program): void {
@@ -291,9 +305,7 @@ export class WasmBackend implements Backend {
   }
 
   free(buffer: Buffer): void {
-    const memory = this.running?.memory;
-    const block = memory?.blockOf(buffer) ?? null;
-    if (block !== null) memory!.drop(block);
+    giveBack(buffer);
   }
 
   /** Bytes of WebAssembly memory. */
@@ -318,7 +330,8 @@ export class WasmBackend implements Backend {
       threads: threads.count,
       threadsReady: threads.usable,
       memoryBytes: memory.byteLength,
-      stateBytes: memory.stateBytes,
+      stateBytes: memory.states.bytes,
+      resultBytes: memory.results.bytes,
       ...measureTiles(choice),
     };
   }
@@ -329,15 +342,6 @@ export class WasmBackend implements Backend {
     this.running?.memory.dispose();
     this.running = null;
   }
-}
-
-/** Lets the last buffer go, unless others have its block now: an update, or this very run. */
-function unpin(slot: InputSlot, memory: DeviceMemory): void {
-  const block = slot.pinned!;
-  const { buffer } = block;
-  slot.pinned = null;
-  if (buffer.id !== slot.lastId || buffer.device !== block) return;
-  if (block.used !== memory.clock) memory.drop(block);
 }
 
 function faultError(program: WasmProgram): ArgumentError {

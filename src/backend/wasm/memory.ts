@@ -1,33 +1,34 @@
 // The memory of one wasm backend: a single WebAssembly.Memory that all of its programs share, with a
-// heap of blocks, and one arena block for everybody's temporaries. State lives in blocks between
-// runs; beyond a budget the least recently used of it moves to arrays of the host, which are
-// collected like any other. Not here: which program wants what (program.ts, backend.ts).
+// heap of blocks, and one arena block for everybody's temporaries. State, results and inputs that come
+// again live in blocks between runs. What nobody can reach any more is found now and then (census.ts);
+// beyond the budgets the least recently used moves to arrays of the host, which are collected like any
+// other. Not here: which program wants what (program.ts, backend.ts).
 
 import type { Buffer } from "../../ir/buffer.ts";
 import { type DType, itemSize, makeArray, type TypedArray, viewArray } from "../../ir/dtype.ts";
+import { Census, Ticket } from "../../util/census.ts";
 import { DeviceError } from "../../util/errors.ts";
+import { type Block, BlockTable } from "./memory-blocks.ts";
 import { Heap, reservedBytes, spareBytes } from "./memory-heap.ts";
 
 export const pageBytes = 65536;
 export const maxPages = 65536;
 
-/** State bytes that stay in wasm memory before the least recently used move to the host. */
-const defaultBudget = 1.5 * 2 ** 30;
+/** Bytes of blocks in wasm memory before the least recently used move to the host. */
+export interface Budgets {
+  readonly state: number;
+  /** Results, and inputs that came more than once. */
+  readonly results: number;
+}
+
+const usualBudgets: Budgets = { state: 1.5 * 2 ** 30, results: 2 ** 28 };
+/** New blocks of this many bytes are worth a look for old ones that nobody can reach. */
+const lookEvery = 2 ** 24;
+/** As long as a look takes less than this for each byte found; saving it to the host would take ten
+ *  times as long. Milliseconds. */
+const lookWorth = 0.025 / 2 ** 20;
 /** Copies of at most this many elements are loops: a view costs more than they do. */
 const smallCopy = 32;
-
-/** A buffer's elements in wasm memory. What `Buffer.device` holds. */
-export interface Block {
-  readonly memory: DeviceMemory;
-  readonly at: number;
-  readonly bytes: number;
-  /** The device's name. */
-  readonly owner: string;
-  /** Who has these elements now: an update in place hands the block on. */
-  buffer: Buffer;
-  /** The run that last used it (not yet the present one, when new). */
-  used: number;
-}
 
 export class DeviceMemory {
   readonly memory: WebAssembly.Memory;
@@ -41,16 +42,23 @@ export class DeviceMemory {
   arenaBytes = 0;
   /** Counts runs: blocks of the current one are never evicted. */
   clock = 0;
-  budget: number;
+  /** State. */
+  readonly states: BlockTable;
+  /** Results, and inputs that came more than once. */
+  readonly results: BlockTable;
   /** Pages that it may grow to. */
   private readonly limit: number;
   private readonly heap: Heap;
-  private readonly blocks = new Set<Block>();
-  private residentBytes = 0;
+  private readonly census: Census<Block>;
+  /** Bytes of new blocks since the last look, and how many there are to be until the next. */
+  private fresh = 0;
+  private patience = lookEvery;
 
-  constructor(shared: boolean, budget = defaultBudget) {
+  constructor(shared: boolean, budgets: Partial<Budgets> = {}) {
     this.shared = shared;
-    this.budget = budget;
+    this.states = new BlockTable(budgets.state ?? usualBudgets.state);
+    this.results = new BlockTable(budgets.results ?? usualBudgets.results);
+    this.census = new Census((block) => this.drop(block));
     const initial = reservedBytes / pageBytes + 1;
     [this.memory, this.limit] = reserve(initial, shared);
     this.heap = new Heap(initial * pageBytes);
@@ -70,17 +78,12 @@ export class DeviceMemory {
     return this.u8.length;
   }
 
-  /** Bytes of state that lives here between runs. */
-  get stateBytes(): number {
-    return this.residentBytes;
-  }
-
   /** A piece of memory of one's own, aligned to 64 bytes. `why` names it should it not fit. */
   allocate(bytes: number, why: string): number {
     for (;;) {
       const at = this.heap.allocate(bytes);
       if (at >= 0) return at;
-      if (!this.grow(bytes) && !this.evictOne()) throw this.tooLarge(bytes, why);
+      if (!this.grow(bytes) && !this.evictAny()) throw this.tooLarge(bytes, why);
     }
   }
 
@@ -126,43 +129,74 @@ export class DeviceMemory {
 
   /** The buffer's block if its elements lie in this memory. */
   blockOf(buffer: Buffer): Block | null {
-    const block = buffer.device as Block | null;
-    return block !== null && block.memory === this ? block : null;
+    const block = ticketOf(buffer)?.value;
+    return block !== undefined && block.memory === this && block.at >= 0 ? block : null;
   }
 
   /** Brings a buffer in, to stay. For state the host's array is let go: the block is the only copy. */
   makeResident(buffer: Buffer, owner: string): Block {
     const host = hostOf(buffer);
-    const bytes = buffer.size * itemSize[buffer.dtype];
-    this.makeRoom(bytes);
-    const at = this.allocate(bytes, `a state buffer of ${buffer.dtype}[${buffer.size}]`);
-    const block: Block = { memory: this, at, bytes, owner, buffer, used: this.clock - 1 };
+    const at = this.makeRoom(this.tableOf(buffer), buffer.size * itemSize[buffer.dtype]);
     this.copyIn(at, host);
-    this.blocks.add(block);
-    this.residentBytes += bytes;
-    buffer.device = block;
-    buffer.owner = owner;
     if (buffer.state) buffer.host = null;
+    return this.settle(buffer, at, owner, this.clock - 1);
+  }
+
+  /** Memory for a new block of a table, within its budget as far as that goes. */
+  makeRoom(table: BlockTable, bytes: number): number {
+    this.fresh += bytes;
+    if (this.fresh >= this.patience) this.look();
+    while (table.bytes > 0 && table.bytes + bytes > table.budget) if (!this.evict(table)) break;
+    return this.allocate(bytes, table === this.states ? "a buffer of state" : "a result");
+  }
+
+  /** The table that the block of a buffer belongs to. */
+  tableOf(buffer: Buffer): BlockTable {
+    return buffer.state ? this.states : this.results;
+  }
+
+  /** Makes memory from `makeRoom` the buffer's block. */
+  settle(buffer: Buffer, at: number, owner: string, used: number): Block {
+    const { dtype, size } = buffer;
+    const table = this.tableOf(buffer);
+    const bytes = size * itemSize[dtype];
+    const [host, mirrored, passed] = [null, buffer.host !== null, this.clock];
+    const block = { memory: this, dtype, size, bytes, at, host, mirrored, used, passed, table };
+    table.add(block);
+    buffer.device = this.census.issue(block);
+    buffer.owner = owner;
     return block;
   }
 
-  /** Moves state to the host until `bytes` more are within the budget, as far as that goes. */
-  private makeRoom(bytes: number): void {
-    while (this.residentBytes > 0 && this.residentBytes + bytes > this.budget) {
-      if (!this.evictOne()) return;
-    }
-  }
-
-  private evictOne(): boolean {
-    let oldest: Block | null = null;
-    for (const block of this.blocks) {
-      if (block.used !== this.clock && (oldest === null || block.used < oldest.used)) {
-        oldest = block;
+  /** Gives back the blocks that nobody can reach, where that can be known. */
+  private look(): void {
+    this.fresh = 0;
+    const start = performance.now();
+    const wanted = this.census.take();
+    if (wanted === null) return;
+    let found = 0;
+    for (const table of [this.results, this.states]) {
+      for (const block of table.all()) {
+        if (wanted.has(block) || block.used === this.clock) continue;
+        found += block.bytes;
+        this.drop(block);
       }
     }
-    if (oldest === null) return false;
-    if (oldest.buffer.host === null) this.saveToHost(oldest.buffer, oldest);
-    this.drop(oldest);
+    const took = performance.now() - start;
+    const least = Math.min(2 * this.patience, this.results.budget);
+    this.patience = took < found * lookWorth ? lookEvery : Math.max(lookEvery, least);
+  }
+
+  private evictAny(): boolean {
+    return this.evict(this.results) || this.evict(this.states);
+  }
+
+  /** Moves the least recently used block of a table to the host. */
+  private evict(table: BlockTable): boolean {
+    const block = table.oldest(this.clock);
+    if (block === null) return false;
+    if (!block.mirrored) block.host = copyOf(block);
+    this.drop(block);
     return true;
   }
 
@@ -171,22 +205,21 @@ export class DeviceMemory {
     buffer.host = this.copyOut(buffer.dtype, block.at, buffer.size);
   }
 
-  /** An update in place: the block is another buffer's now. */
-  handOver(block: Block, from: Buffer, to: Buffer): void {
+  /** An update in place: the block of one buffer is another's now. */
+  handOver(from: Buffer, to: Buffer): void {
+    to.device = from.device;
+    to.owner = from.owner;
     from.device = null;
     from.owner = null;
-    to.device = block;
-    to.owner = block.owner;
-    block.buffer = to;
   }
 
-  /** Forgets a block and frees its memory. */
+  /** Gives the memory of a block back. */
   drop(block: Block): void {
-    this.blocks.delete(block);
-    this.residentBytes -= block.bytes;
+    if (block.at < 0) return;
+    block.table.delete(block);
+    this.census.forget(block);
     this.heap.release(block.at);
-    block.buffer.device = null;
-    block.buffer.owner = null;
+    block.at = -1;
   }
 
   /** Writes host elements to an address. */
@@ -222,12 +255,10 @@ export class DeviceMemory {
     return out;
   }
 
-  /** Forgets everything. */
+  /** Moves everything to the host. */
   dispose(): void {
-    for (const block of [...this.blocks]) {
-      if (block.buffer.host === null) this.saveToHost(block.buffer, block);
-      this.drop(block);
-    }
+    this.clock++;
+    while (this.evictAny());
   }
 }
 
@@ -244,14 +275,42 @@ function reserve(initial: number, shared: boolean): [WebAssembly.Memory, number]
   }
 }
 
-/** The host's array of a buffer that is not here. */
+/** The elements of a buffer that is not in the memory that asks: not to be written to. */
 export function hostOf(buffer: Buffer): TypedArray {
-  if (buffer.host !== null) return buffer.host;
+  const block = ticketOf(buffer)?.value;
+  const host = buffer.host ?? block?.host ?? null;
+  if (host !== null) return host;
+  // Another wasm device has them.
+  if (block !== undefined && block.at >= 0) return copyOf(block);
   const where = buffer.owner === null ? "nowhere" : `only on the device "${buffer.owner}"`;
   const what = `${buffer.dtype}[${buffer.size}]`;
   throw new DeviceError("wasm", `the elements of a ${what} buffer are ${where}`, {
     hint: "read it on its own device first",
   });
+}
+
+/** The elements of a buffer, as an array of the caller's. */
+export function elementsOf(buffer: Buffer): TypedArray {
+  const block = ticketOf(buffer)?.value;
+  return block !== undefined && block.at >= 0 ? copyOf(block) : hostOf(buffer).slice();
+}
+
+function copyOf({ memory, dtype, at, size }: Block): TypedArray {
+  return memory.copyOut(dtype, at, size);
+}
+
+/** Gives a buffer's block back, whichever memory it is in. */
+export function giveBack(buffer: Buffer): void {
+  const block = ticketOf(buffer)?.value;
+  if (block === undefined) return;
+  block.memory.drop(block);
+  buffer.device = null;
+  buffer.owner = null;
+}
+
+/** What the buffer holds its block by; null if it has none, or one of another kind of device. */
+function ticketOf({ device }: Buffer): Ticket<Block> | null {
+  return device instanceof Ticket ? device : null;
 }
 
 function mebibytes(bytes: number): string {

@@ -8,11 +8,14 @@ import { sizeOf } from "../../ir/node.ts";
 import type { Fault, Plan, PlanOutput, Step } from "../../schedule/plan.ts";
 import type { Program } from "../backend.ts";
 import { commandBytes } from "./driver-control.ts";
-import type { Block, DeviceMemory } from "./memory.ts";
+import type { DeviceMemory } from "./memory.ts";
+import type { Block } from "./memory-blocks.ts";
 import { type ShareOptions, shareOut, writeCommand, writePhases } from "./program-share.ts";
 
 /** Free bytes before each kernel's parameters. */
 const scratchBytes = 256;
+/** Results of at least this many bytes get blocks; smaller ones are copied to the host at once. */
+const blocksFrom = 4096;
 
 /** An input that a run may write to, or that has been seen before. */
 export interface InputSlot {
@@ -25,11 +28,19 @@ export interface InputSlot {
   address: number;
   /** Where copies of passing buffers go, from the end of the arena; -1: none came yet. */
   staged: number;
-  /** The buffer of the last run, and its block if it came twice and stays until another comes. */
-  lastId: number;
-  pinned: Block | null;
   /** Its block in the present run; null: a copy behind the arena. */
   resident: Block | null;
+}
+
+/** A result that is written straight into a block of its own. */
+export interface ResultSlot {
+  /** Its place among the outputs. */
+  readonly output: number;
+  readonly words: Int32Array;
+  readonly bytes: number;
+  address: number;
+  /** The memory taken for the present run; -1: none. */
+  taken: number;
 }
 
 export class WasmProgram implements Program {
@@ -37,6 +48,7 @@ export class WasmProgram implements Program {
   compileMs = 0;
   readonly memory: DeviceMemory;
   readonly inputs: readonly InputSlot[];
+  readonly results: readonly ResultSlot[];
   readonly hasFaults: boolean;
   readonly writesInputs: boolean;
   /** Large enough for all threads. */
@@ -101,6 +113,7 @@ export class WasmProgram implements Program {
       writeCommand(memory.i32, this.commands, sharing, i, { func, params, stride: strides[i]! });
     });
     this.inputs = words.inputSlots();
+    this.results = words.resultSlots();
     this.arenaWords = Int32Array.from(words.arenaWords);
     this.arenaOffsets = Float64Array.from(words.arenaOffsets);
     this.early = earlyOutputs(plan);
@@ -122,13 +135,31 @@ export class WasmProgram implements Program {
     this.arenaAt = arenaAt;
   }
 
-  /** Where an input lies now. */
-  bindInput(slot: InputSlot, address: number): void {
+  /** Where an input or a result lies now. */
+  bind(slot: InputSlot | ResultSlot, address: number): void {
     if (address === slot.address) return;
     const { words } = slot;
     const { i32 } = this.memory;
     for (let i = 0; i < words.length; i++) i32[words[i]!] = address;
     slot.address = address;
+  }
+
+  /** Takes memory for the results of a run. */
+  takeResults(): void {
+    const { memory, results } = this;
+    for (let i = 0; i < results.length; i++) {
+      const slot = results[i]!;
+      slot.taken = memory.makeRoom(memory.results, slot.bytes);
+      this.bind(slot, slot.taken);
+    }
+  }
+
+  /** Gives the memory of results back that a failed run will not make. */
+  giveBack(): void {
+    for (const slot of this.results) {
+      if (slot.taken >= 0) this.memory.release(slot.taken);
+      slot.taken = -1;
+    }
   }
 
   /** Gives an input a place for copies behind the arena. */
@@ -150,7 +181,11 @@ export class WasmProgram implements Program {
   /** Where the data of an output lies after a run. */
   addressOf(output: PlanOutput): number {
     const { input, offset } = this.plan.buffers[output.buffer]!;
-    return input >= 0 ? this.inputs[input]!.address : this.memory.arenaAt + offset;
+    if (input >= 0) return this.inputs[input]!.address;
+    for (const slot of this.results) {
+      if (this.plan.outputs[slot.output]!.buffer === output.buffer) return slot.address;
+    }
+    return this.memory.arenaAt + offset;
   }
 
   /** What fault `number` means in the kernel whose parameters lie at `params` (of any thread). */
@@ -196,15 +231,25 @@ class AddressWords {
   readonly arenaOffsets: number[] = [];
   private readonly plan: Plan;
   private readonly perInput: number[][];
+  /** By plan buffer: the words of each result that is to have a block. */
+  private readonly perResult = new Map<number, { output: number; words: number[] }>();
 
   constructor(plan: Plan) {
     this.plan = plan;
     this.perInput = plan.graph.inputs.map(() => []);
+    plan.outputs.forEach(({ buffer, into, dtype, size }, output) => {
+      if (into >= 0 || plan.buffers[buffer]!.input >= 0) return;
+      if (size * itemSize[dtype] < blocksFrom || this.perResult.has(buffer)) return;
+      this.perResult.set(buffer, { output, words: [] });
+    });
   }
 
   note(buffer: number, word: number): void {
     const { input, offset } = this.plan.buffers[buffer]!;
-    if (input >= 0) {
+    const result = this.perResult.get(buffer);
+    if (result !== undefined) {
+      result.words.push(word);
+    } else if (input >= 0) {
       this.perInput[input]!.push(word);
     } else {
       this.arenaWords.push(word);
@@ -220,9 +265,15 @@ class AddressWords {
       replaced: outputs.some(({ into }) => into === i),
       address: -1,
       staged: -1,
-      lastId: -1,
-      pinned: null,
       resident: null,
     }));
+  }
+
+  resultSlots(): ResultSlot[] {
+    return [...this.perResult.values()].map(({ output, words }) => {
+      const { dtype, size } = this.plan.outputs[output]!;
+      const bytes = size * itemSize[dtype];
+      return { output, words: Int32Array.from(words), bytes, address: -1, taken: -1 };
+    });
   }
 }
