@@ -2,8 +2,8 @@
 // scalars numbered, so that two graphs of the same structure have the same key and share a program.
 // Not here: how a graph is made smaller (simplify.ts) or turned into kernels (schedule/).
 
-import type { Buffer } from "./buffer.ts";
-import { isOp, Node, topological } from "./node.ts";
+import { Buffer } from "./buffer.ts";
+import { isOp, Node, sizeOf, topological } from "./node.ts";
 
 export interface Graph {
   /** The distinct buffers, as nodes, in the order a program takes them. */
@@ -88,4 +88,27 @@ export function makeGraph(outputs: readonly Node[], assign?: readonly (Buffer | 
   const mine = outputs.map((o) => done.get(o)!);
   key += `=> ${mine.map((o) => position.get(o))} into ${into}`;
   return { inputs, scalars, outputs: mine, into, key };
+}
+
+/** The same graph over buffers without data, for those who keep it longer than the data is wanted: no
+ *  node holds elements, history or a tensor. */
+export function withoutData(graph: Graph): Graph {
+  const copies = new Map<Node, Node>();
+  for (const node of topological(graph.outputs)) {
+    const copy = withSources(
+      node,
+      node.src.map((s) => copies.get(s)!),
+    );
+    if (node.op === "buffer") {
+      copy.buffer = new Buffer(node.dtype, sizeOf(node.shape), null, node.buffer!.state);
+    }
+    copies.set(node, copy);
+  }
+  const copiesOf = (nodes: readonly Node[]) => nodes.map((n) => copies.get(n)!);
+  return {
+    ...graph,
+    inputs: copiesOf(graph.inputs),
+    scalars: copiesOf(graph.scalars),
+    outputs: copiesOf(graph.outputs),
+  };
 }

@@ -4,7 +4,7 @@
 import type { Backend, Program } from "../backend/backend.ts";
 import { Buffer } from "../ir/buffer.ts";
 import type { TypedArray } from "../ir/dtype.ts";
-import { type Graph, makeGraph } from "../ir/graph.ts";
+import { type Graph, makeGraph, withoutData } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
 import { lower } from "./pipeline.ts";
 
@@ -70,7 +70,8 @@ export class Engine {
   private compile(graph: Graph, entry: Entry): Program | Promise<Program> {
     if (this.ready === undefined) this.ready = this.backend.init() ?? null;
     const start = performance.now();
-    const compile = () => this.backend.compile(lower(graph, this.backend.target));
+    const structure = withoutData(graph); // programs are kept for long
+    const compile = () => this.backend.compile(lower(structure, this.backend.target));
     try {
       const made = this.ready instanceof Promise ? this.ready.then(compile) : compile();
       entry.program = made;
@@ -133,6 +134,12 @@ export class Engine {
   read(buffer: Buffer): TypedArray | Promise<TypedArray> {
     if (this.tail === null) return this.backend.read(buffer);
     return this.tail.then(() => this.backend.read(buffer));
+  }
+
+  /** Gives the device's memory of a buffer back, once all runs before have finished. */
+  free(buffer: Buffer): void {
+    if (this.tail === null) this.backend.free(buffer);
+    else void this.tail.then(() => this.backend.free(buffer));
   }
 
   private follow(running: Promise<void>): Promise<void> {

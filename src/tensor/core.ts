@@ -11,7 +11,7 @@ import { ArgumentError, DtypeError, ShapeError, StateError } from "../util/error
 import { engineOf } from "./device.ts";
 import { arrivalOf, type Change, evaluate, settled } from "./run.ts";
 import { Tensor } from "./tensor.ts";
-import { activeTrace, checkEscape, untraced } from "./trace.ts";
+import { activeTrace, checkEscape, disposed, refuseInTrace, untraced } from "./trace.ts";
 
 let gradEnabled = true;
 
@@ -175,6 +175,16 @@ export function readTensor(tensor: Tensor): TypedArray | Promise<TypedArray> {
   const device = engineOf(buffer);
   const arrival = arrivalOf(buffer);
   return arrival ? arrival.then(() => device.read(buffer)) : device.read(buffer);
+}
+
+/** Ends the use of a tensor. Its data goes at once unless a lazy value may still read it. */
+export function dispose(tensor: Tensor): void {
+  if (tensor.trace !== null) return; // a value inside a program, or disposed of before
+  refuseInTrace("dispose");
+  const { buffer, dtype, shape } = tensor.current;
+  tensor.current = new Node("const", dtype, shape, [], { value: 0 });
+  tensor.trace = disposed;
+  if (buffer !== null && !buffer.shared) engineOf(buffer).free(buffer);
 }
 
 /** Gives tensors new values, all computed in one program that also computes `readers`, so that what was

@@ -27,7 +27,7 @@ export class Tensor<S extends Shape = Shape> extends ShapeMethods {
   /** The node that computes this tensor now; data once it has been realised or assigned. */
   current: Node;
   /** The trace it was made in; null outside `compile`. */
-  readonly trace: Trace | null;
+  trace: Trace | null;
   /** What `backward` adds up for a tensor with `requiresGrad`. */
   grad: Tensor<S> | null = null;
   private wantsGrad = false;
@@ -144,6 +144,19 @@ export class Tensor<S extends Shape = Shape> extends ShapeMethods {
     return read.toText(this);
   }
 
-  /** Nothing needs to be freed; this is here for those who write `using`. */
-  dispose(): void {}
+  /** Lets the value go: what only this tensor had is given back at once. Nobody needs it, for memory is
+   *  found by itself; using the tensor afterwards throws. Lazy values that were built on it stay what
+   *  they are. Inside a compiled function it does nothing to the function's own values.
+   *
+   * @example
+   * using y = f(x); // y.dispose() at the end of the block
+   */
+  dispose(): void {
+    core.dispose(this);
+  }
+
+  /** The same, for `using`. */
+  [Symbol.dispose](): void {
+    core.dispose(this);
+  }
 }

@@ -85,9 +85,15 @@ export function bumpGeneration(): void {
   generation++;
 }
 
-/** Throws if a tensor of a finished trace is used. */
+/** Stands for the trace of a tensor that was disposed of. */
+export const disposed = new Trace();
+
+/** Throws if a tensor of a finished trace is used, or one that was disposed of. */
 export function checkEscape(trace: Trace | null): void {
   if (trace !== null && trace !== active) {
+    if (trace === disposed) {
+      throw new StateError(callingMethod(), "a tensor was used after its dispose()");
+    }
     throw new StateError(
       "compile",
       "a tensor made inside a compiled function was used outside it",
@@ -96,6 +102,12 @@ export function checkEscape(trace: Trace | null): void {
       },
     );
   }
+}
+
+/** The method of a tensor that the user called, as far as the engine's stack tells. */
+function callingMethod(): string {
+  const methods = [...(new Error().stack ?? "").matchAll(/\bTensor\.(?:async )?(\w+) /g)];
+  return methods.at(-1)?.[1] ?? "tensor";
 }
 
 /** Throws if a function is being traced: what happens on the host would happen once, not at each call. */
