@@ -11,7 +11,7 @@ import { argumentError } from "./ops/common.ts";
 import { format } from "./print.ts";
 import type { NestedArray } from "./shape-types.ts";
 import type { Tensor } from "./tensor.ts";
-import { activeTrace } from "./trace.ts";
+import { activeTrace, disposed } from "./trace.ts";
 
 /** Throws, rather than rejecting, where a value is asked for inside a trace: the function need not wait
  *  for the promise, and nobody would see it fail. */
@@ -64,8 +64,9 @@ export function nested(values: TypedArray, shape: Shape, dtype: DType): NestedAr
   return level;
 }
 
-/** As PyTorch prints; `<pending>` where the values are not here yet. */
+/** As PyTorch prints; `<pending>` where the values are not here yet, `<disposed>` where they are gone. */
 export function toText(x: Tensor): string {
+  if (x.trace === disposed) return `tensor(<disposed>, size=(${x.shape.join(", ")}))`;
   const pending = () => format(null, x.shape, x.dtype, x.requiresGrad);
   if (x.trace !== null || activeTrace() !== null) return pending();
   const found = readTensor(x);

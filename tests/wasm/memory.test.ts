@@ -1,7 +1,7 @@
 // The heap of wasm memory against a model, growth, the arena, and state that moves to the host when
 // it is over the budget.
 import { describe, expect, it } from "vitest";
-import { DeviceMemory } from "../../src/backend/wasm/memory.ts";
+import { DeviceMemory, elementsOf } from "../../src/backend/wasm/memory.ts";
 import { Heap, reservedBytes } from "../../src/backend/wasm/memory-heap.ts";
 import { Buffer } from "../../src/ir/buffer.ts";
 
@@ -111,27 +111,33 @@ describe.each([false, true])("memory, shared %s", (shared) => {
   });
 
   it("moves the least recently used state to the host, beyond the budget", () => {
-    const memory = new DeviceMemory(shared, 3 * 400);
+    const memory = new DeviceMemory(shared, { state: 3 * 400 });
     const buffers = [0, 1, 2, 3].map((i) => stateOf(Array(100).fill(i)));
     for (const buffer of buffers.slice(0, 3)) {
       memory.clock++;
       memory.makeResident(buffer, "wasm").used = memory.clock;
     }
     expect(buffers.map((b) => b.host === null)).toEqual([true, true, true, false]);
-    expect(memory.stateBytes).toBe(1200);
+    expect(memory.states.bytes).toBe(1200);
     memory.clock++;
     memory.blockOf(buffers[0]!)!.used = memory.clock;
     memory.clock++;
     memory.makeResident(buffers[3]!, "wasm").used = memory.clock;
     // 1 was used the longest ago.
     expect(buffers.map((b) => memory.blockOf(b) !== null)).toEqual([true, false, true, true]);
-    expect(buffers[1]!.host).toEqual(new Float32Array(100).fill(1));
-    expect(buffers[1]!.owner).toBe(null);
-    expect(memory.stateBytes).toBe(1200);
+    expect(elementsOf(buffers[1]!)).toEqual(new Float32Array(100).fill(1));
+    // It comes back when it is wanted, in the place of another.
+    memory.clock++;
+    memory.makeResident(buffers[1]!, "wasm").used = memory.clock;
+    expect(memory.blockOf(buffers[2]!)).toBe(null);
+    for (const [i, buffer] of buffers.entries()) {
+      expect([...elementsOf(buffer)]).toEqual(Array(100).fill(i));
+    }
+    expect(memory.states.bytes).toBe(1200);
   });
 
   it("never evicts what the present run uses", () => {
-    const memory = new DeviceMemory(shared, 500);
+    const memory = new DeviceMemory(shared, { state: 500 });
     memory.clock++;
     const [a, b] = [stateOf(Array(100).fill(1)), stateOf(Array(100).fill(2))];
     memory.makeResident(a, "wasm").used = memory.clock;

@@ -23,10 +23,10 @@ export interface Budgets {
 
 const usualBudgets: Budgets = { state: 1.5 * 2 ** 30, results: 2 ** 28 };
 /** New blocks of this many bytes are worth a look for old ones that nobody can reach. */
-const lookEvery = 2 ** 24;
-/** As long as a look takes less than this for each byte found; saving it to the host would take ten
- *  times as long. Milliseconds. */
-const lookWorth = 0.025 / 2 ** 20;
+const lookEvery = 2 ** 25;
+/** A look is worth these milliseconds for each byte found: less than half of what saving it to the host
+ *  would take. After one that was not, the next comes later. */
+const lookWorth = 0.1 / 2 ** 20;
 /** Copies of at most this many elements are loops: a view costs more than they do. */
 const smallCopy = 32;
 
@@ -183,8 +183,8 @@ export class DeviceMemory {
       }
     }
     const took = performance.now() - start;
-    const least = Math.min(2 * this.patience, this.results.budget);
-    this.patience = took < found * lookWorth ? lookEvery : Math.max(lookEvery, least);
+    const longer = Math.min(2 * this.patience, 4 * lookEvery);
+    this.patience = took < found * lookWorth ? lookEvery : longer;
   }
 
   private evictAny(): boolean {
