@@ -187,6 +187,33 @@ export function sources(e: Expr): readonly Expr[] {
   }
 }
 
+/** The expression with each affine form and each source replaced. */
+export function rebuild(e: Expr, form: (at: Affine) => Affine, source: (x: Expr) => Expr): Expr {
+  switch (e.k) {
+    case "load":
+    case "axis":
+      return { ...e, at: form(e.at) };
+    case "gather":
+      return { ...e, at: form(e.at), index: source(e.index) };
+    case "random":
+      return { ...e, at: form(e.at), seed: source(e.seed), base: source(e.base) };
+    case "masked": {
+      const ranges = e.ranges.map((r) => ({ at: form(r.at), size: r.size }));
+      return { ...e, ranges, x: source(e.x) };
+    }
+    case "unary":
+    case "cast":
+      return { ...e, x: source(e.x) };
+    case "binary":
+    case "compare":
+      return { ...e, x: source(e.x), y: source(e.y) };
+    case "where":
+      return { ...e, cond: source(e.cond), x: source(e.x), y: source(e.y) };
+    default:
+      return e;
+  }
+}
+
 /** Calls `visit` once for each expression below and including the roots, sources first. */
 export function walk(roots: readonly Expr[], visit: (e: Expr) => void): void {
   const seen = new Set<Expr>();

@@ -6,6 +6,7 @@ import {
   type Expr,
   type LoopKernel,
   type Reduce,
+  rebuild,
   type Stage,
   type Store,
   walk,
@@ -22,38 +23,7 @@ export interface Access {
 export function mapForms(root: Expr, f: (a: Affine) => Affine, memo: Map<Expr, Expr>): Expr {
   const known = memo.get(root);
   if (known) return known;
-  const go = (e: Expr) => mapForms(e, f, memo);
-  let e: Expr;
-  switch (root.k) {
-    case "load":
-    case "axis":
-      e = { ...root, at: f(root.at) };
-      break;
-    case "gather":
-      e = { ...root, at: f(root.at), index: go(root.index) };
-      break;
-    case "random":
-      e = { ...root, at: f(root.at), seed: go(root.seed), base: go(root.base) };
-      break;
-    case "masked": {
-      const ranges = root.ranges.map((r) => ({ at: f(r.at), size: r.size }));
-      e = { ...root, ranges, x: go(root.x) };
-      break;
-    }
-    case "unary":
-    case "cast":
-      e = { ...root, x: go(root.x) };
-      break;
-    case "binary":
-    case "compare":
-      e = { ...root, x: go(root.x), y: go(root.y) };
-      break;
-    case "where":
-      e = { ...root, cond: go(root.cond), x: go(root.x), y: go(root.y) };
-      break;
-    default:
-      e = root;
-  }
+  const e = rebuild(root, f, (x) => mapForms(x, f, memo));
   memo.set(root, e);
   return e;
 }

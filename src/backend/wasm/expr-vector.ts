@@ -109,6 +109,8 @@ export class VectorEmitter extends VectorMemory {
   private readonly math: VectorMath;
   /** Masks whose ranges are known to hold, or not to, where code is emitted now. */
   readonly assumed = new Map<Expr, boolean>();
+  /** Additions that may be fused with a multiplication. */
+  sums: ReadonlySet<Expr> = new Set();
 
   constructor(frame: Frame) {
     super(frame);
@@ -295,8 +297,9 @@ export class VectorEmitter extends VectorMemory {
     if (e.dtype === "uint8") this.wrap();
   }
 
-  private floatBinary({ fn, x, y }: Of<"binary">, site: Site): void {
+  private floatBinary(e: Of<"binary">, site: Site): void {
     const { f } = this.frame;
+    const { fn, x, y } = e;
     if (fn === "pow") {
       this.pow(x, y, site);
       return;
@@ -314,8 +317,31 @@ export class VectorEmitter extends VectorMemory {
       return;
     }
     this.emit(x, site);
+    if (this.sums.has(e) && this.isProduct(y)) {
+      const sum = this.frame.take("v128");
+      f.set(sum);
+      this.addProduct(y, sum, site);
+      this.frame.release(sum);
+      return;
+    }
     this.emit(y, site);
     f.op(floatBinary[fn]!);
+  }
+
+  /** Whether `addProduct` can add an expression. */
+  isProduct(e: Expr): e is Of<"binary"> {
+    const { relaxed } = this.frame.options;
+    const product = e.k === "binary" && e.fn === "mul" && e.dtype === "float32";
+    return relaxed && product && this.usedOnce(e);
+  }
+
+  /** Pushes the vector in a local plus a product. */
+  addProduct({ x, y }: Of<"binary">, sum: number, site: Site): void {
+    const { f } = this.frame;
+    this.emit(x, site);
+    this.emit(y, site);
+    f.get(sum);
+    f.op("f32x4.relaxed_madd");
   }
 
   /** Small whole powers by multiplication, others one lane at a time. */

@@ -323,6 +323,11 @@ export abstract class ExprEmitter {
     }
   }
 
+  /** Whether a value is used by one other alone, and is in no local. */
+  protected usedOnce(e: Expr): boolean {
+    return this.uses.get(e)?.total === 1 && !this.pinned.has(e);
+  }
+
   /** The value type of an expression's value. */
   abstract typeOf(e: Expr): ValType;
 

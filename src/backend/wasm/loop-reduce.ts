@@ -106,10 +106,19 @@ export class Accumulators {
     }
   }
 
-  /** Emits the taking in of the value on the stack, which belongs to a site. */
+  /** Emits the taking in of the value at a site. */
   take(i: number, site: Site): void {
     const { f } = this.frame;
-    if (this.vector && typeof site.valid === "number" && site.valid < 4 && site.laneAxis >= 0) {
+    const { emitter } = this;
+    const { fn, value } = this.reduce;
+    const partial = typeof site.valid === "number" && site.valid < 4 && site.laneAxis >= 0;
+    if (fn === "sum" && !partial && emitter instanceof VectorEmitter && emitter.isProduct(value)) {
+      emitter.addProduct(value, this.values[i]!, site);
+      f.set(this.values[i]!);
+      return;
+    }
+    emitter.emit(value, site);
+    if (this.vector && partial) {
       this.emitter.constant(this.dtype, neutral(this.reduce.fn, this.dtype));
       f.get(this.laneMask(site.valid));
       f.op("v128.bitselect");
@@ -120,21 +129,19 @@ export class Accumulators {
       f.set(this.values[i]!);
       return;
     }
-    const value = this.frame.take(this.vector ? "v128" : scalarType[this.dtype]);
-    f.set(value);
-    if (!isArg(this.reduce)) {
-      this.pair(value, this.values[i]!, this.compareOp(this.reduce.fn === "max" ? "gt" : "lt"));
+    const local = this.frame.take(this.vector ? "v128" : scalarType[this.dtype]);
+    f.set(local);
+    if (isArg(this.reduce)) {
+      const at = this.reduce.index ?? { base: 0, coef: [] };
+      this.choose(i, local, () => emitter.emit({ k: "axis", dtype: "int32", at }, site), false);
+    } else {
+      this.pair(local, this.values[i]!, this.compareOp(fn === "max" ? "gt" : "lt"));
       f.if();
-      f.get(value);
+      f.get(local);
       f.set(this.values[i]!);
       f.end();
-      this.frame.release(value);
-      return;
     }
-    const { index } = this.reduce;
-    const at = index ?? { base: 0, coef: [] };
-    this.choose(i, value, () => this.emitter.emit({ k: "axis", dtype: "int32", at }, site), false);
-    this.frame.release(value);
+    this.frame.release(local);
   }
 
   private laneMask(valid: number): number {

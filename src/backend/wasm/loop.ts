@@ -24,6 +24,7 @@ import {
 import { LoopNest, one, type Span } from "./loop-nest.ts";
 import { Accumulators, isArg } from "./loop-reduce.ts";
 import { Streams } from "./loop-streams.ts";
+import { unroll } from "./loop-unroll.ts";
 
 /** Masks that get loops of their own, at most: each doubles the code. */
 const maxVersions = 2;
@@ -63,13 +64,15 @@ class LoopRenderer {
   /** Accumulators of earlier stages of the open point. */
   private finished: Accumulators[] = [];
 
-  constructor(kernel: LoopKernel, frame: Frame) {
-    this.kernel = kernel;
+  constructor(original: LoopKernel, frame: Frame) {
     this.frame = frame;
     this.f = frame.f;
-    this.vector = vectorAxis(kernel);
+    this.vector = vectorAxis(original);
+    const { kernel, sums } = unroll(original, this.vector);
+    this.kernel = kernel;
     const emitter = this.vector >= 0 ? new VectorEmitter(frame) : new ScalarEmitter(frame);
     this.emitter = emitter;
+    if (emitter instanceof VectorEmitter) emitter.sums = sums;
     this.assumed = emitter instanceof VectorEmitter ? emitter.assumed : new Map();
     this.streams = new Streams(frame);
     this.nest = new LoopNest(frame, this.streams, kernel.axes, this.vector);
@@ -122,11 +125,14 @@ class LoopRenderer {
 
   /** Vectors side by side where the vector axis is parallel, widest first. */
   private pointWidths(): number[] {
-    const heavy = Math.max(...this.kernel.stages.map((s) => weight(rootsOf(s))));
-    return widths(
-      heavy,
-      this.kernel.stages.reduce((n, s) => n + s.reduces.length, 0),
-    );
+    const { stages } = this.kernel;
+    const heavy = Math.max(...stages.map((s) => weight(rootsOf(s))));
+    const reduces = stages.reduce((n, s) => n + s.reduces.length, 0);
+    if (stages.every((s) => s.axes.length === 0)) return widths(heavy, reduces);
+    // Loops inside walk through memory: wide strips, as many accumulators as there are registers.
+    const most = heavy > 160 ? 2 : heavy > 80 ? 4 : 8;
+    const width = Math.min(most, reduces > 4 ? 2 : reduces > 2 ? 4 : 8);
+    return [8, 4, 2].filter((w) => w <= width);
   }
 
   /** All stages at one point, or at the points of some vectors. */
@@ -223,10 +229,7 @@ class LoopRenderer {
         this.f.set(local);
         values[i]!.push(local);
       });
-      for (const a of accumulators) {
-        this.emitter.emit(a.reduce.value, site);
-        a.take(v, site);
-      }
+      for (const a of accumulators) a.take(v, site);
       this.emitter.finish();
     }
     stage.stores.forEach((s, i) => {

@@ -1,0 +1,61 @@
+// Expressions at fixed indices of some axes. Equal results are one object, so that what the points of
+// an unrolled loop share is computed once. Not here: which loops are unrolled (loop-unroll.ts).
+
+import { type Affine, type Expr, rebuild } from "../../schedule/kernel.ts";
+
+/** The index of each axis that is fixed. */
+export type Point = ReadonlyMap<number, number>;
+
+type Register = Extract<Expr, { k: "reg" }>;
+
+/** An affine map at a point: it does not depend on the fixed axes any more. */
+export function placeAt(at: Affine, point: Point): Affine {
+  let base = at.base;
+  const coef = at.coef.map((c, axis) => {
+    const index = point.get(axis);
+    if (index === undefined) return c;
+    base += c * index;
+    return 0;
+  });
+  return { base, coef };
+}
+
+export class Rewriter {
+  private readonly known = new Map<string, Expr>();
+  private readonly numbers = new Map<Expr, number>();
+
+  /** `root` at a point, with what `reg` gives for its registers. */
+  at(root: Expr, point: Point, reg: (r: Register) => Expr): Expr {
+    const done = new Map<Expr, Expr>();
+    const go = (e: Expr): Expr => {
+      let made = done.get(e);
+      if (made === undefined) {
+        const moved = e.k === "reg" ? reg(e) : rebuild(e, (at) => placeAt(at, point), go);
+        made = this.intern(moved);
+        done.set(e, made);
+      }
+      return made;
+    };
+    return go(root);
+  }
+
+  /** The one object for all expressions like this one; its sources must have come from here. */
+  intern(e: Expr): Expr {
+    if (this.numbers.has(e)) return e;
+    const key = Object.entries(e).map(([name, part]) => `${name}:${this.text(part)}`);
+    const text = key.join(" ");
+    const known = this.known.get(text);
+    if (known !== undefined) return known;
+    this.known.set(text, e);
+    this.numbers.set(e, this.numbers.size);
+    return e;
+  }
+
+  private text(part: unknown): string {
+    if (typeof part === "object" && part !== null) {
+      const number = this.numbers.get(part as Expr);
+      return number === undefined ? JSON.stringify(part) : `@${number}`;
+    }
+    return Object.is(part, -0) ? "-0" : String(part);
+  }
+}

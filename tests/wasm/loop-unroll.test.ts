@@ -1,0 +1,162 @@
+// Loop kernels whose short axes are written out: windows and their argmax, sums of products over taps,
+// accumulators side by side, and what must stay a loop. All against the interpreter.
+
+import { describe, expect, test } from "vitest";
+import { unroll } from "../../src/backend/wasm/loop-unroll.ts";
+import type { DType } from "../../src/ir/dtype.ts";
+import type { ReduceOp } from "../../src/ir/op.ts";
+import type { Affine, Expr, LoopKernel, Stage } from "../../src/schedule/kernel.ts";
+import { check } from "./loop-harness.ts";
+
+const at = (base: number, ...coef: number[]): Affine => ({ base, coef });
+const load = (operand: number, where: Affine, dtype: DType = "float32"): Expr => ({
+  k: "load",
+  dtype,
+  operand,
+  at: where,
+});
+const mul = (x: Expr, y: Expr): Expr => ({ k: "binary", dtype: x.dtype, fn: "mul", x, y });
+const reg = (number: number, dtype: DType = "float32"): Expr => ({ k: "reg", dtype, reg: number });
+
+function kernel(
+  parts: Pick<LoopKernel, "axes" | "parallel" | "vector" | "operands" | "regs"> & {
+    stages: Partial<Stage>[];
+  },
+): LoopKernel {
+  const stages = parts.stages.map((s) => ({ axes: [], reduces: [], stores: [], ...s }));
+  return { kind: "loop", scalars: [], grain: parts.vector === 0 ? 16 : 1, ...parts, stages };
+}
+
+const read = (dtype: DType = "float32") => ({ dtype, write: false });
+const write = (dtype: DType = "float32") => ({ dtype, write: true });
+
+/** The best of each 2×2 window of (40, 6, channels) and where it is. */
+function pool(fns: readonly ReduceOp[], channels: number, dtype: DType): LoopKernel {
+  const value = load(0, at(0, 12 * channels, 2 * channels, 1, 6 * channels, channels), dtype);
+  const out = at(0, 3 * channels, channels, 1, 0, 0);
+  const position = { index: at(0, 0, 0, 0, 2, 1) };
+  const dtypes = fns.map((fn): DType => (fn.startsWith("arg") ? "int32" : dtype));
+  return kernel({
+    axes: [20, 3, channels, 2, 2],
+    parallel: 3,
+    vector: 2,
+    operands: [read(dtype), ...dtypes.map((d) => write(d))],
+    regs: dtypes,
+    stages: [
+      {
+        axes: [3, 4],
+        reduces: fns.map((fn, i) => ({ reg: i, fn, value, ...(fn.startsWith("arg") && position) })),
+      },
+      { stores: fns.map((_, i) => ({ operand: i + 1, at: out, value: reg(i, dtypes[i]!) })) },
+    ],
+  });
+}
+
+function values(size: number): Float32Array {
+  const special = [Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 0, -0];
+  return Float32Array.from({ length: size }, (_, i) => {
+    const x = Math.imul(i + 1, 2654435761) >>> 8;
+    return x % 7 === 0 ? special[x % 5]! : (x % 11) - 5;
+  });
+}
+
+describe("windows", () => {
+  const cases: ReduceOp[][] = [["max"], ["argmax"], ["argmax", "max"], ["min", "argmin"], ["sum"]];
+  for (const fns of cases) {
+    for (const channels of [1, 3, 4, 8, 18, 40]) {
+      test(`${fns.join(" and ")} of ${channels} channels`, () => {
+        const k = pool(fns, channels, "float32");
+        const outs = fns.map(
+          (fn) => new (fn.startsWith("arg") ? Int32Array : Float32Array)(60 * channels),
+        );
+        check(k, [values(240 * channels), ...outs]);
+        expect(unroll(k, 2).kernel.stages).toHaveLength(1);
+      });
+    }
+  }
+  test.each(["int32", "uint8", "bool"] as const)("the largest and its place, %s", (dtype) => {
+    const size = 240 * 8;
+    const input = Uint8Array.from(
+      { length: size },
+      (_, i) => (i * 7919) % (dtype === "bool" ? 2 : 5),
+    );
+    const out = new Uint8Array(480);
+    const wide = dtype === "int32";
+    check(pool(["argmax", "max"], 8, dtype), [
+      wide ? Int32Array.from(input) : input,
+      new Int32Array(480),
+      wide ? new Int32Array(480) : out,
+    ]);
+  });
+});
+
+/** The gradient of a depthwise 3×3 kernel: 9 sums a channel over (6, 7) positions. */
+function taps(channels: number): LoopKernel {
+  const x = load(0, at(0, 0, 9 * channels, channels, 1, 9 * channels, channels));
+  const y = load(1, at(0, 0, 0, 0, 1, 7 * channels, channels));
+  return kernel({
+    axes: [1, 3, 3, channels, 6, 7],
+    parallel: 4,
+    vector: 3,
+    operands: [read(), read(), write()],
+    regs: ["float32"],
+    stages: [
+      { axes: [4, 5], reduces: [{ reg: 0, fn: "sum", value: mul(x, y) }] },
+      { stores: [{ operand: 2, at: at(0, 0, 3 * channels, channels, 1, 0, 0), value: reg(0) }] },
+    ],
+  });
+}
+
+test.each([1, 4, 7, 8, 32, 36])("sums side by side over %i channels", (channels) => {
+  const k = taps(channels);
+  const noise = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898));
+  check(k, [noise(72 * channels + 8), noise(42 * channels), new Float32Array(9 * channels)]);
+  const { kernel: unrolled } = unroll(k, 3);
+  expect(unrolled.stages[0]!.reduces).toHaveLength(9);
+  expect(unrolled.axes.slice(1, 3)).toEqual([1, 1]);
+});
+
+test("a stage that reads what it stores elsewhere stays in order", () => {
+  const k = kernel({
+    axes: [4, 5],
+    parallel: 1,
+    vector: -1,
+    operands: [write(), read()],
+    regs: [],
+    stages: [
+      {
+        axes: [1],
+        stores: [
+          { operand: 0, at: at(1, 6, 1), value: mul(load(0, at(0, 6, 1)), load(1, at(0, 0, 1))) },
+        ],
+      },
+    ],
+  });
+  check(k, [Float32Array.from({ length: 24 }, (_, i) => 1 + i / 8), values(5).fill(1.5)]);
+});
+
+test("a register is not recomputed from what was overwritten", () => {
+  const x = load(0, at(0, 3, 1));
+  const k = kernel({
+    axes: [40, 3],
+    parallel: 1,
+    vector: 0,
+    operands: [write(), write()],
+    regs: ["float32"],
+    stages: [
+      {
+        axes: [1],
+        reduces: [{ reg: 0, fn: "sum", value: x }],
+        stores: [{ operand: 0, at: at(0, 3, 1), value: mul(x, x) }],
+      },
+      { stores: [{ operand: 1, at: at(0, 1, 0), value: reg(0) }] },
+    ],
+  });
+  check(k, [Float32Array.from({ length: 120 }, (_, i) => i / 16), new Float32Array(40)]);
+});
+
+test("axis 0 stays as it is: the code does not know its extent", () => {
+  const k = taps(8);
+  const turned = { ...k, axes: [3, 3, 1, 8, 6, 7] };
+  expect(unroll(turned, 3).kernel.axes[0]).toBe(3);
+});
