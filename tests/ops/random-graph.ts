@@ -16,7 +16,7 @@ export const small: Scale = { sizes: [1, 2, 3, 4, 5, 6, 8, 9, 16, 17], most: 400
 export const large: Scale = { sizes: [1, 3, 16, 31, 33, 64, 65, 130, 257], most: 150_000 };
 
 /** Chooses; all of a graph's choices come from one stream. */
-class Chooser {
+export class Chooser {
   private readonly next: () => number;
   /** The most elements that a value may have. */
   readonly most: number;
@@ -41,7 +41,7 @@ class Chooser {
 }
 
 /** Makes a node of one that exists, or gives up (null) where it does not fit. */
-type Grow = (x: Node, choose: Chooser, pool: readonly Node[]) => Node | null;
+export type Grow = (x: Node, choose: Chooser, pool: readonly Node[]) => Node | null;
 
 const smoothUnary: readonly UnaryOp[] = ["tanh", "sin", "cos", "sigmoid", "erf", "atan", "relu", "abs", "neg"]; // biome-ignore format: a table
 const tameBinary: readonly BinaryOp[] = ["add", "sub", "max", "min"];
@@ -49,7 +49,7 @@ const tameBinary: readonly BinaryOp[] = ["add", "sub", "max", "min"];
 const only = (x: Node, axis: number, value: number, other: number) =>
   x.shape.map((_, i) => (i === axis ? value : other));
 
-const grow: Readonly<Record<string, Grow>> = {
+export const grow: Readonly<Record<string, Grow>> = {
   unary: (x, choose) => ir.unary(choose.of(smoothUnary), x),
   binary: (x, choose, pool) => {
     const y = choose.of(pool);
