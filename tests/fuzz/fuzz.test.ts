@@ -14,7 +14,7 @@ import { allModes, compare, disposeOf, type Modes } from "./compare.ts";
 import { randomProgram } from "./program.ts";
 import { printProgram, shrink, sizeOf } from "./shrink.ts";
 
-const count = Number(process.env.ANNEAL_FUZZ ?? 60);
+const count = Number(process.env.ANNEAL_FUZZ ?? 40);
 const seeds = Array.from({ length: count }, (_, i) => i + 1);
 const modes = await allModes();
 
