@@ -90,6 +90,8 @@ const library: UserConfig = {
   unbundle: true,
   platform: "neutral",
   dts: true,
+  // Tensor has [Symbol.dispose]; a user's own libraries of types may not know it yet.
+  banner: { dts: '/// <reference lib="esnext.disposable" />' },
   plugins: [namespaces, workerUrls],
   deps: { neverBundle: [/^node:/] },
 };
