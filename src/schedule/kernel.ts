@@ -1,6 +1,6 @@
-// Kernels: what a backend renders. Two kinds: a loop nest over expressions (elementwise, reductions,
-// softmax-like rows, gather, scatter) and a contraction. They name operands by position, never a
-// buffer, so that equal kernels are compiled once. Not here: how graphs become kernels (fuse.ts …),
+// Kernels: what a backend renders: a loop nest over expressions (elementwise, reductions, softmax-like
+// rows, gather, scatter), a contraction, and the two halves of a convolution by Winograd's transforms.
+// They name operands by position, never a buffer, so that equal kernels are compiled once. Not here: how graphs become kernels (fuse.ts …),
 // where operands lie (plan.ts), or how a kernel is rendered (backend/).
 
 import type { DType } from "../ir/dtype.ts";
@@ -164,7 +164,53 @@ export interface ContractKernel {
   readonly regs: readonly DType[];
 }
 
-export type Kernel = LoopKernel | ContractKernel;
+/** Pixels [image, y, x] of an operand, each with its channels side by side, zeros around them. */
+export interface Pixels {
+  readonly operand: number;
+  /** Elements: of the first pixel, and from one image, row and pixel to the next. A pixel may be read
+   *  up to the next multiple of eight channels. */
+  readonly base: number;
+  readonly strides: readonly [image: number, y: number, x: number];
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  /** Zeros above and to the left. */
+  readonly top: number;
+  readonly left: number;
+}
+
+/** Windows of 3×3 with stride 1 over pixels, by Winograd's F(4×4, 3×3) (ir/winograd-algebra.ts):
+ *  out[image, y, x, o] = epilogue(Σ_{i,j,c} pixels[image, y + i - top, x + j - left, c] · w[o, c, i, j]). */
+export interface WinogradKernel {
+  readonly kind: "winograd";
+  /** Extents of the result: image, y, x, panel, lane (16). */
+  readonly axes: readonly number[];
+  readonly operands: readonly Operand[];
+  readonly image: Pixels;
+  /** The operand of the transformed weights, [36, panel, channel, lane]. */
+  readonly weights: number;
+  /** `value` is over `acc` and loads that go 16 times as far for a panel as for a lane (0 or 1). */
+  readonly store: Store;
+  readonly scalars: readonly DType[];
+  readonly regs: readonly DType[];
+}
+
+/** The 36 sums of products of which the gradient of such a convolution's weights is made:
+ *  sums[piece, 36, c, panel, lane] over the tiles of a piece, of transformed image and gradient. */
+export interface WinogradSumsKernel {
+  readonly kind: "winogradSums";
+  /** Extents: piece, image, y and x of the gradient, channel, panel, lane (16). */
+  readonly axes: readonly number[];
+  readonly operands: readonly Operand[];
+  readonly image: Pixels;
+  readonly gradient: Pixels;
+  /** The operand of the sums. */
+  readonly sums: number;
+  readonly scalars: readonly DType[];
+  readonly regs: readonly DType[];
+}
+
+export type Kernel = LoopKernel | ContractKernel | WinogradKernel | WinogradSumsKernel;
 
 /** The expressions that an expression is computed from. */
 export function sources(e: Expr): readonly Expr[] {
