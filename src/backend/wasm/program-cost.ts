@@ -8,6 +8,8 @@ import {
   type Kernel,
   type LoopKernel,
   type Stage,
+  type WinogradKernel,
+  type WinogradSumsKernel,
   walk,
 } from "../../schedule/kernel.ts";
 
@@ -22,7 +24,13 @@ const loopProduct = 0.8;
 
 /** Microseconds. */
 export function costOf(kernel: Kernel): number {
-  return (kernel.kind === "loop" ? loopCost(kernel) : contractCost(kernel)) / 1000;
+  if (kernel.kind === "loop") return loopCost(kernel) / 1000;
+  return (kernel.kind === "contract" ? contractCost(kernel) : winogradCost(kernel)) / 1000;
+}
+
+/** Nine products for each element of the result, of which about a third are done. */
+function winogradCost(kernel: WinogradKernel | WinogradSumsKernel): number {
+  return 3 * product(kernel.axes) * kernel.image.channels * tileProduct;
 }
 
 function product(extents: readonly number[]): number {

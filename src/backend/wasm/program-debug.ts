@@ -39,6 +39,11 @@ function kernelText(kernel: Kernel): string {
     const over = sums.map((i) => `i${i}`).join(" ");
     return `contract ${axes}\n  acc = sum(${over}) ${product}\n  ${storeText(store)}`;
   }
+  if (kernel.kind !== "loop") {
+    const { height, width, channels } = kernel.image;
+    const of = `${height}×${width} pixels of ${channels} channels`;
+    return `${kernel.kind} ${axes} of ${of}${"store" in kernel ? `\n  ${storeText(kernel.store)}` : ""}`;
+  }
   const stages = kernel.stages.map((stage) => {
     const reduces = stage.reduces.map((r) => `r${r.reg} = ${r.fn} ${exprText(r.value)}`);
     const over = stage.axes.map((i) => `i${i}`).join(" ");

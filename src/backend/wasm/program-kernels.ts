@@ -6,10 +6,9 @@
 import type { Kernel } from "../../schedule/kernel.ts";
 import type { Plan } from "../../schedule/plan.ts";
 import { type FuncRef, ModuleBuilder } from "./assembler.ts";
-import { renderContract } from "./contract.ts";
 import { withFlags } from "./flags.ts";
-import { renderLoop } from "./loop.ts";
 import { type DeviceMemory, maxPages } from "./memory.ts";
+import { renderKernel } from "./program-kinds.ts";
 import { installModule, type KernelModule } from "./worker-instance.ts";
 
 /** What the machine can do, and the tile that is best there. */
@@ -55,7 +54,7 @@ export class KernelCache {
       const key = codeKey(kernel);
       const known = this.known.get(key);
       if (known !== undefined) return known;
-      fresh.set(key, this.render(kernel, module));
+      fresh.set(key, renderKernel(kernel, module, this.options));
       this.known.set(key, this.known.size);
       return this.known.size - 1;
     });
@@ -79,11 +78,6 @@ export class KernelCache {
     module.importMemory({ module: "env", name: "memory", min: 1, max: maxPages, shared });
     module.importTable("env", "table");
     return module;
-  }
-
-  private render(kernel: Kernel, module: ModuleBuilder): FuncRef {
-    if (kernel.kind === "loop") return renderLoop(kernel, module, this.options);
-    return renderContract(kernel, module, this.options);
   }
 
   private install(bytes: Uint8Array<ArrayBuffer>, functions: number): void {

@@ -4,7 +4,6 @@
 // addresses and parameters (program.ts), the run (driver-share.ts).
 
 import type { Plan, Step } from "../../schedule/plan.ts";
-import { contractParts } from "./contract.ts";
 import {
   command,
   commandBytes,
@@ -17,6 +16,7 @@ import {
   phaseWords,
 } from "./driver-control.ts";
 import { costOf } from "./program-cost.ts";
+import { partsOf } from "./program-kinds.ts";
 import { type Group, maxGroups, type Phase, phasesOf } from "./program-phases.ts";
 
 /** Microseconds. Kernels from here on are split; programs whose split kernels take less than the second
@@ -121,7 +121,7 @@ function stepsOf({ first, groups }: Phase): number[] {
 /** Depends on the kernel alone, never on the number of threads. */
 function shareOf({ kernel }: Step, splitAll: boolean): Share {
   const loop = kernel.kind === "loop";
-  const extent = loop ? kernel.axes[0]! : contractParts(kernel);
+  const extent = partsOf(kernel);
   const least = loop && kernel.vector === 0 ? 16 : 1;
   const grain = loop && !splitAll ? kernel.grain : least;
   return { extent, grain, pieces: Math.ceil(extent / grain), cost: costOf(kernel) };

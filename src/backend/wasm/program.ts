@@ -10,6 +10,7 @@ import type { Program } from "../backend.ts";
 import { commandBytes } from "./driver-control.ts";
 import type { DeviceMemory } from "./memory.ts";
 import type { Block } from "./memory-blocks.ts";
+import { threadBytesOf } from "./program-kinds.ts";
 import { type ShareOptions, shareOut, writeCommand, writePhases } from "./program-share.ts";
 
 /** Free bytes before each kernel's parameters. */
@@ -73,6 +74,8 @@ export class WasmProgram implements Program {
   private readonly arenaOffsets: Float64Array;
   private readonly paramsAt: number[] = [];
   private readonly block: number;
+  /** Bytes of the arena, the threads' scratch memory at its end included. */
+  private readonly arenaBytes: number;
 
   constructor(
     plan: Plan,
@@ -101,12 +104,16 @@ export class WasmProgram implements Program {
     writePhases(memory.i32, this.phases, sharing, this.commands);
     this.scalarsAt = (this.block + commandBytes * this.count) / 8;
     const words = new AddressWords(plan);
+    const scratchAt = align(plan.arenaBytes + 64);
+    const threadBytes = align(Math.max(0, ...this.steps.map(({ kernel }) => threadBytesOf(kernel))));
+    this.arenaBytes = scratchAt + threadBytes * copies;
     let at = this.block + headBytes;
     this.steps.forEach((step, i) => {
       const params = at + scratchBytes;
       this.paramsAt.push(params);
       for (let copy = 0; copy < copies; copy++) {
-        this.writeParams(step, params + copy * strides[i]!, words);
+        const scratch = scratchAt + copy * threadBytes;
+        this.writeParams(step, params + copy * strides[i]!, words, scratch);
       }
       at += copies * strides[i]!;
       const func = functions[places[i]!]!;
@@ -119,11 +126,13 @@ export class WasmProgram implements Program {
     this.early = earlyOutputs(plan);
   }
 
-  private writeParams(step: Step, params: number, words: AddressWords): void {
+  /** `scratch` is where in the arena the thread's scratch memory lies. */
+  private writeParams(step: Step, params: number, words: AddressWords, scratch: number): void {
     let word = params / 4;
     for (const buffer of step.buffers) words.note(buffer, word++);
     const { i32 } = this.memory;
     for (const scalar of step.scalars) i32[word++] = 8 * (this.scalarsAt + scalar);
+    if (threadBytesOf(step.kernel) > 0) words.noteArena(scratch, word);
   }
 
   /** Where the arena lies now. */
@@ -170,12 +179,12 @@ export class WasmProgram implements Program {
 
   /** Bytes of arena that a run needs, copies of inputs included. */
   get needBytes(): number {
-    return align(this.plan.arenaBytes + 64) + this.stagingBytes;
+    return this.arenaBytes + this.stagingBytes;
   }
 
   /** Where copies of inputs begin. */
   get stagingAt(): number {
-    return this.memory.arenaAt + align(this.plan.arenaBytes + 64);
+    return this.memory.arenaAt + this.arenaBytes;
   }
 
   /** Where the data of an output lies after a run. */
@@ -207,7 +216,7 @@ export class WasmProgram implements Program {
 }
 
 function strideOf(step: Step): number {
-  return align(scratchBytes + 4 * (step.buffers.length + step.scalars.length));
+  return align(scratchBytes + 4 * (step.buffers.length + step.scalars.length + 1));
 }
 
 function align(bytes: number): number {
@@ -251,10 +260,12 @@ class AddressWords {
       result.words.push(word);
     } else if (input >= 0) {
       this.perInput[input]!.push(word);
-    } else {
-      this.arenaWords.push(word);
-      this.arenaOffsets.push(offset);
-    }
+    } else this.noteArena(offset, word);
+  }
+
+  noteArena(offset: number, word: number): void {
+    this.arenaWords.push(word);
+    this.arenaOffsets.push(offset);
   }
 
   inputSlots(): InputSlot[] {

@@ -8,20 +8,22 @@ import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
 import { emitFor } from "./contract-cursor.ts";
 import type { ContractOptions } from "./contract-tile.ts";
 import { Frame } from "./expr.ts";
+import { blockLocals, blockParams, emitTileRow } from "./winograd-block.ts";
 import { type Blocks, type Matrices, octets } from "./winograd-shape.ts";
 import { emitTransform, PairMath } from "./winograd-transform.ts";
 
-/** Parameters of the functions of a block: the kernel's parameters, the thread's scratch memory, and
- *  the rows of tiles. */
-export const blockParams = ["i32", "i32", "i32", "i32"] as const;
-const [params, scratch, firstRow, endRow] = [0, 1, 2, 3];
+const { scratch, firstRow, endRow } = blockLocals;
 
 /** What tiles are read, and how. */
 export interface TileSource {
   readonly pixels: Pixels;
   readonly kind: "input" | "gradient";
   readonly to: Matrices;
+  /** Where in scratch memory zeros lie. */
   readonly zeros: number;
+  readonly operands: readonly Operand[];
+  readonly options: ContractOptions;
+  readonly blocks: Blocks;
 }
 
 /** Neighbouring tiles of a row that see the same of the image's columns. */
@@ -34,15 +36,9 @@ interface Run {
 }
 
 /** Renders `(params, scratch, firstRow, endRow)`: transforms all tiles of these rows of tiles. */
-export function renderTiles(
-  module: ModuleBuilder,
-  operands: readonly Operand[],
-  options: ContractOptions,
-  blocks: Blocks,
-  source: TileSource,
-): FuncBuilder {
+export function renderTiles(module: ModuleBuilder, source: TileSource): FuncBuilder {
   const f = module.func(blockParams, [], `${source.kind} tiles`);
-  new TileReader(new Frame(module, f, operands, options), blocks, source).emit();
+  new TileReader(new Frame(module, f, source.operands, source.options), source).emit();
   return f;
 }
 
@@ -63,7 +59,6 @@ function runsOf({ width, left }: Pixels, across: number, side: number): Run[] {
 class TileReader {
   private readonly frame: Frame;
   private readonly f: FuncBuilder;
-  private readonly blocks: Blocks;
   private readonly source: TileSource;
   private readonly side: number;
   private readonly math: PairMath;
@@ -75,10 +70,9 @@ class TileReader {
   private readonly pointers: readonly number[];
   private readonly target: number;
 
-  constructor(frame: Frame, blocks: Blocks, source: TileSource) {
+  constructor(frame: Frame, source: TileSource) {
     this.frame = frame;
     this.f = frame.f;
-    this.blocks = blocks;
     this.source = source;
     this.side = source.kind === "input" ? tileSide : tileStep;
     this.math = new PairMath(frame);
@@ -105,7 +99,7 @@ class TileReader {
     const row = f.local("i32");
     emitFor(f, { local: row, from: firstRow, to: endRow }, () => {
       this.emitStarts(row);
-      for (const run of runsOf(pixels, this.blocks.across, this.side)) {
+      for (const run of runsOf(pixels, source.blocks.across, this.side)) {
         const [tile, from, end] = [f.local("i32"), this.constant(run.from), this.constant(run.to)];
         emitFor(f, { local: tile, from, to: end }, () => {
           this.emitPointers(tile);
@@ -122,16 +116,11 @@ class TileReader {
 
   /** Addresses of the image's rows of pixels that a row of tiles reads, at x = -left. */
   private emitStarts(row: number): void {
-    const { f, source, blocks } = this;
+    const { f, source } = this;
     const { pixels } = source;
     const [image, y] = [f.local("i32"), f.local("i32")];
-    f.get(row);
-    f.i32(blocks.down);
-    f.op("i32.div_u");
-    f.set(image);
-    f.get(row);
-    f.i32(blocks.down);
-    f.op("i32.rem_u");
+    emitTileRow(f, row, source.blocks, image, y);
+    f.get(y);
     f.i32(tileStep);
     f.op("i32.mul");
     f.i32(-pixels.top);
@@ -217,15 +206,3 @@ class TileReader {
     f.set(local);
   }
 }
-
-/** Emits the filling of the zeros, at the start of a kernel. */
-export function emitZeros(f: FuncBuilder, base: number, at: number, bytes: number): void {
-  f.get(base);
-  f.i32(at);
-  f.op("i32.add");
-  f.i32(0);
-  f.i32(bytes);
-  f.memoryFill();
-}
-
-export { params as paramsLocal, scratch as scratchLocal };
