@@ -19,17 +19,16 @@ export const tileStep = 4;
 const finite = [0, points.a, -points.a, points.b, -points.b];
 
 /** Π_{q ≠ p} (p - q): what the products at a finite point are to be divided by; 1 at infinity. */
-const norms = [
-  ...finite.map((p) => finite.reduce((n, q) => (q === p ? n : n * (p - q)), 1)),
-  1,
-];
+const norms = [...finite.map((p) => finite.reduce((n, q) => (q === p ? n : n * (p - q)), 1)), 1];
 
 /** Coefficients of Π (x - root), lowest power first. */
 function fromRoots(roots: readonly number[]): number[] {
-  return roots.reduce(
-    (poly, root) => [...poly, 0].map((_, i) => (poly[i - 1] ?? 0) - root * (poly[i] ?? 0)),
-    [1],
-  );
+  let poly = [1];
+  for (const root of roots) {
+    const [whole, shifted] = [[...poly, 0], [0, ...poly]];
+    poly = shifted.map((x, i) => x - root * whole[i]!);
+  }
+  return poly;
 }
 
 type Matrix = readonly (readonly number[])[];
@@ -66,6 +65,8 @@ export const weightGradientMatrix: Matrix = transposed(divided(powers(3)));
 
 /** m · tile · mᵀ. */
 export function transform(m: Matrix, tile: Matrix): number[][] {
-  const left = m.map((row) => tile[0]!.map((_, j) => row.reduce((s, x, i) => s + x * tile[i]![j]!, 0)));
+  const left = m.map((row) =>
+    tile[0]!.map((_, j) => row.reduce((s, x, i) => s + x * tile[i]![j]!, 0)),
+  );
   return left.map((row) => m.map((other) => other.reduce((s, x, j) => s + x * row[j]!, 0)));
 }

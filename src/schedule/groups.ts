@@ -6,8 +6,16 @@ import type { Graph } from "../ir/graph.ts";
 import { isOp, type Node, type Shape, sizeOf, topological } from "../ir/node.ts";
 import { isElementwise, isMovement } from "../ir/op.ts";
 
+/** What has kernels of its own that end in an epilogue. A convolution that is left in a prepared graph
+ *  runs by transforms (winograd.ts). */
+export type Contraction = Node<"contract"> | Node<"conv">;
+
+function isContraction(node: Node): node is Contraction {
+  return node.op === "contract" || node.op === "conv";
+}
+
 export interface Group {
-  kind: "loop" | "contract" | "scatter";
+  kind: "loop" | "contract" | "winograd" | "scatter";
   /** Nodes that exist when the group has run, sources first. For a contraction: the end of its
    *  epilogue. */
   items: Node[];
@@ -15,8 +23,8 @@ export interface Group {
   space: number[];
   /** Axes that reductions of the group run over. */
   inner: boolean[];
-  /** The contraction, for kind "contract". */
-  contract?: Node<"contract">;
+  /** The contraction, for kind "contract"; the convolution, for kind "winograd". */
+  contract?: Contraction;
 }
 
 export interface Grouping {
@@ -87,7 +95,7 @@ function chooseRealized(
   const depth = new Map<Node, number>();
   const inEpilogue = new Set(epilogues.values());
   for (const node of order) {
-    if (node.op === "contract") {
+    if (isContraction(node)) {
       realized.add(epilogues.get(node) as Node);
       for (const s of node.src) realized.add(strideBase(s));
     } else if (node.op === "reduce" || node.op === "scatterAdd") {
@@ -155,7 +163,7 @@ function findEpilogues(
   const claimed = new Set<Node>();
   const ends = new Map<Node, Node>();
   for (const node of [...order].reverse()) {
-    if (node.op !== "contract") continue;
+    if (!isContraction(node)) continue;
     let end: Node = node;
     while (!hints.noEpilogue.has(node) && !outputs.has(end) && !hints.realize.has(end)) {
       const next = users.get(end);
@@ -192,11 +200,12 @@ export function dataSources(node: Node, realized: ReadonlySet<Node>): Node[] {
 }
 
 /** The group that makes one node by itself. */
-export function groupOf(node: Node, contracts: ReadonlyMap<Node, Node<"contract">>): Group {
+export function groupOf(node: Node, contracts: ReadonlyMap<Node, Contraction>): Group {
   const contract = contracts.get(node);
   if (contract) {
     const space = [...node.shape];
-    return { kind: "contract", items: [node], space, inner: space.map(() => false), contract };
+    const kind = contract.op === "conv" ? "winograd" : "contract";
+    return { kind, items: [node], space, inner: space.map(() => false), contract };
   }
   if (node.op === "scatterAdd") {
     const space = [...node.src[2].shape];
@@ -218,12 +227,12 @@ export function makeGroups(graph: Graph, hints: Hints): Grouping {
   const users = usersOf(order);
   const ends = findEpilogues(graph, order, users, hints);
   const realized = chooseRealized(graph, order, users, ends, hints);
-  const contracts = new Map<Node, Node<"contract">>();
+  const contracts = new Map<Node, Contraction>();
   for (const [c, end] of ends) {
     // Something inside the epilogue may have become data on its own: then the epilogue ends there.
     let stop = c;
     while (stop !== end && !realized.has(stop)) stop = (users.get(stop) as Node[])[0];
-    contracts.set(stop, c as Node<"contract">);
+    contracts.set(stop, c as Contraction);
     realized.add(stop);
   }
   const groups: Group[] = [];

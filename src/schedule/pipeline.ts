@@ -19,12 +19,14 @@ import { finishOutputs, saveOldValues, toTemp } from "./outputs.ts";
 import type { Plan, Target } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { prepareRules } from "./prepare.ts";
+import { lowerWinograd } from "./winograd.ts";
 
 /** Lowers a graph for a backend. A null target (a backend that interprets graphs) gets no steps. */
 export function lower(graph: Graph, target: Target | null): Plan {
   if (target === null) return withoutSteps(graph);
   const log = debugLevel() >= 4 ? say : null;
-  const simple = rewrite(rewrite(graph, simplifyRules, sumRules), simplifyRules, prepareRules);
+  const summed = rewrite(graph, simplifyRules, sumRules);
+  const simple = rewrite(summed, simplifyRules, prepareRules(target));
   const count = (g: Graph) => topological(g.outputs).length;
   log?.(`simplify, prepare: ${count(graph)} nodes become ${count(simple)}`);
   const hints: Hints = { realize: new Set(), canonical: new Set(), noEpilogue: new Set() };
@@ -101,7 +103,7 @@ function lowerOrLearn(
 
 /** The contraction by itself, and what was its epilogue as a pass over its result. */
 function cutEpilogue(group: Group, realized: Set<Node>, lower: (g: Group) => void): void {
-  const contract = group.contract as Node<"contract">;
+  const contract = group.contract as Node;
   realized.add(contract);
   lower({ ...group, items: [contract] });
   const { contract: _, ...rest } = group;
@@ -137,6 +139,7 @@ function lowerGroup(planner: Planner, group: Group, needed: (n: Node) => boolean
   if (group.space.includes(0) && group.kind !== "scatter" && !group.inner.includes(true)) {
     for (const item of group.items) placeEmpty(planner, item);
   } else if (group.kind === "contract") lowerContract(planner, group);
+  else if (group.kind === "winograd") lowerWinograd(planner, group);
   else if (group.kind === "scatter") lowerScatter(planner, group);
   else lowerLoop(planner, group, needed);
 }

@@ -64,4 +64,6 @@ export interface Target {
   /** Results must be the same on every machine and near to what plain sums give: no algorithm that
    *  rounds otherwise than the definition of its op (a convolution by transforms, say). */
   readonly strict?: boolean;
+  /** The backend has kernels for convolutions by transforms (winograd.ts). */
+  readonly winograd?: boolean;
 }

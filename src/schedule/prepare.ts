@@ -8,7 +8,9 @@ import type { Node } from "../ir/node.ts";
 import { sizeOf } from "../ir/node.ts";
 import type { Rules } from "../ir/simplify.ts";
 import { writeOutTaps } from "./depthwise.ts";
+import type { Target } from "./plan.ts";
 import { splitSums } from "./split-sums.ts";
+import { takesWinograd } from "./winograd.ts";
 
 /** Products smaller than this are not worth a contraction's panels. */
 const tinyContract = 2048;
@@ -16,8 +18,12 @@ const tinyContract = 2048;
 const longReduce = 8192;
 const fewResults = 1024;
 
-export const prepareRules: Rules = {
-  conv: (n) => composites.conv(n),
+/** The rules for a target. */
+export function prepareRules(target: Target): Rules {
+  return { ...rules, conv: (n) => (takesWinograd(n, target) ? null : composites.conv(n)) };
+}
+
+const rules: Rules = {
   contract: (n) => (asProduct(n) ? productAndSum(n) : splitSums(n)),
   reduce: splitReduce,
 };

@@ -5,7 +5,22 @@ import { binaryOf, castRules, compareRules, unaryOf } from "../../src/backend/re
 import { threefry } from "../../src/backend/reference/threefry.ts";
 import type { Buffer } from "../../src/ir/buffer.ts";
 import { makeArray, roundTo, type TypedArray } from "../../src/ir/dtype.ts";
-import type { Affine, ContractKernel, Expr, LoopKernel, Store } from "../../src/schedule/kernel.ts";
+import {
+  gradientMatrix,
+  inputMatrix,
+  outputMatrix,
+  transform,
+} from "../../src/ir/winograd-algebra.ts";
+import type {
+  Affine,
+  ContractKernel,
+  Expr,
+  LoopKernel,
+  Pixels,
+  Store,
+  WinogradKernel,
+  WinogradSumsKernel,
+} from "../../src/schedule/kernel.ts";
 import type { Plan, Step } from "../../src/schedule/plan.ts";
 
 /** What a kernel runs on: operand arrays, scalars, registers, and the loop counters. */
@@ -155,6 +170,79 @@ function runContract(k: ContractKernel, frame: Frame): void {
   });
 }
 
+/** The 6 × 6 (or 4 × 4) elements of channel c of a tile. */
+function tileOf(p: Pixels, data: TypedArray, at: readonly number[], side: number, c: number) {
+  const [image, down, across] = at as [number, number, number];
+  return Array.from({ length: side }, (_, i) =>
+    Array.from({ length: side }, (_, j) => {
+      const [y, x] = [4 * down + i - p.top, 4 * across + j - p.left];
+      if (y < 0 || y >= p.height || x < 0 || x >= p.width) return 0;
+      const [perImage, perRow, perPixel] = p.strides;
+      return element(data, p.base + image * perImage + y * perRow + x * perPixel + c);
+    }),
+  );
+}
+
+function runWinograd(k: WinogradKernel, frame: Frame): void {
+  const [images, height, width, panels] = k.axes as [number, number, number, number];
+  const { channels, operand } = k.image;
+  const weights = frame.data[k.weights]!;
+  const tiles = [images, Math.ceil(height / 4), Math.ceil(width / 4)];
+  const tile = [0, 0, 0];
+  loop([0, 1, 2], tiles, tile, () => {
+    const pixels = Array.from({ length: channels }, (_, c) =>
+      transform(inputMatrix, tileOf(k.image, frame.data[operand]!, tile, 6, c)).flat(),
+    );
+    for (let o = 0; o < 16 * panels; o++) {
+      const products = Array.from({ length: 6 }, (_, i) =>
+        Array.from({ length: 6 }, (_, j) => {
+          const at = ((6 * i + j) * panels + (o >> 4)) * channels * 16 + (o & 15);
+          return pixels.reduce((s, v, c) => s + v[6 * i + j]! * element(weights, at + 16 * c), 0);
+        }),
+      );
+      transform(outputMatrix, products).forEach((row, i) => {
+        row.forEach((sum, j) => {
+          const [y, x] = [4 * tile[1]! + i, 4 * tile[2]! + j];
+          if (y >= height || x >= width) return;
+          frame.at.splice(0, 5, tile[0]!, y, x, o >> 4, o & 15);
+          frame.acc = Math.fround(sum);
+          const memo = new Map<Expr, number>();
+          store(k.store, evaluate(k.store.value, frame, memo), frame, memo);
+        });
+      });
+    }
+  });
+}
+
+function runWinogradSums(k: WinogradSumsKernel, data: readonly TypedArray[]): void {
+  const [pieces, images, height, width, channels, panels] = k.axes as readonly number[];
+  const [down, across] = [Math.ceil(height! / 4), Math.ceil(width! / 4)];
+  const rows = images! * down;
+  const outputs = 16 * panels!;
+  const sums = data[k.sums]!;
+  sums.fill(0);
+  for (let piece = 0; piece < pieces!; piece++) {
+    const end = Math.floor((rows * (piece + 1)) / pieces!);
+    for (let row = Math.floor((rows * piece) / pieces!); row < end; row++) {
+      for (let x = 0; x < across; x++) {
+        const at = [Math.floor(row / down), row % down, x];
+        const gradients = Array.from({ length: k.gradient.channels }, (_, o) =>
+          transform(gradientMatrix, tileOf(k.gradient, data[k.gradient.operand]!, at, 4, o)).flat(),
+        );
+        for (let c = 0; c < channels!; c++) {
+          const tile = tileOf(k.image, data[k.image.operand]!, at, 6, c);
+          const pixels = transform(inputMatrix, tile).flat();
+          gradients.forEach((g, o) => {
+            g.forEach((v, i) => {
+              sums[((piece * 36 + i) * channels! + c) * outputs + o]! += v * pixels[i]!;
+            });
+          });
+        }
+      }
+    }
+  }
+}
+
 function runStep(step: Step, buffers: readonly TypedArray[], scalars: readonly number[]): void {
   const frame: Frame = {
     data: step.buffers.map((b) => buffers[b]),
@@ -163,13 +251,16 @@ function runStep(step: Step, buffers: readonly TypedArray[], scalars: readonly n
     at: step.kernel.axes.map(() => 0),
     acc: 0,
   };
-  if (step.kernel.kind === "loop") runLoop(step.kernel, frame);
-  else runContract(step.kernel, frame);
+  const { kernel } = step;
+  if (kernel.kind === "loop") runLoop(kernel, frame);
+  else if (kernel.kind === "contract") runContract(kernel, frame);
+  else if (kernel.kind === "winograd") runWinograd(kernel, frame);
+  else runWinogradSums(kernel, frame.data);
 }
 
 export class PlanBackend implements Backend {
   readonly name = "plan";
-  readonly target = { columns: 16, lanes: 4 };
+  readonly target = { columns: 16, lanes: 4, winograd: true };
 
   init(): void {}
 

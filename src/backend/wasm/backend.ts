@@ -78,7 +78,7 @@ export class WasmBackend implements Backend {
     }
     const strict = strictMode(options.strict);
     this.name = strict ? "wasm strict" : "wasm";
-    this.target = { columns: 16, lanes: 4, strict };
+    this.target = { columns: 16, lanes: 4, strict, winograd: true };
     this.options = { ...options, strict };
     this.wantedThreads = threadCount(options.threads);
     this.level = debugLevel();

@@ -105,7 +105,9 @@ export class WasmProgram implements Program {
     this.scalarsAt = (this.block + commandBytes * this.count) / 8;
     const words = new AddressWords(plan);
     const scratchAt = align(plan.arenaBytes + 64);
-    const threadBytes = align(Math.max(0, ...this.steps.map(({ kernel }) => threadBytesOf(kernel))));
+    const threadBytes = align(
+      Math.max(0, ...this.steps.map(({ kernel }) => threadBytesOf(kernel))),
+    );
     this.arenaBytes = scratchAt + threadBytes * copies;
     let at = this.block + headBytes;
     this.steps.forEach((step, i) => {

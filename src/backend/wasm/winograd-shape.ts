@@ -55,7 +55,14 @@ export function blocksOf(images: number, height: number, width: number, channels
   const most = Math.max(1, Math.min(rows, Math.round(tiles / across)));
   const count = Math.ceil(rows / most);
   const perBlock = Math.ceil(rows / count);
-  return { down, across, rows, perBlock, count: Math.ceil(rows / perBlock), tiles: perBlock * across };
+  return {
+    down,
+    across,
+    rows,
+    perBlock,
+    count: Math.ceil(rows / perBlock),
+    tiles: perBlock * across,
+  };
 }
 
 /** An odd number of cache lines: the 36 elements of a tile then lie in different sets. */

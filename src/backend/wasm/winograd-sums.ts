@@ -25,7 +25,13 @@ export function renderWinogradSums(
   const [channels, panels] = [axes[4]!, axes[5]!];
   const { first, second, zeros } = scratch;
   const source = { operands, options, blocks };
-  const readImage = renderTiles(module, { ...source, pixels: image, kind: "input", to: first, zeros });
+  const readImage = renderTiles(module, {
+    ...source,
+    pixels: image,
+    kind: "input",
+    to: first,
+    zeros,
+  });
   const readGradient = renderTiles(module, {
     ...source,
     pixels: gradient,
