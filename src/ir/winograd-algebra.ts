@@ -25,7 +25,10 @@ const norms = [...finite.map((p) => finite.reduce((n, q) => (q === p ? n : n * (
 function fromRoots(roots: readonly number[]): number[] {
   let poly = [1];
   for (const root of roots) {
-    const [whole, shifted] = [[...poly, 0], [0, ...poly]];
+    const [whole, shifted] = [
+      [...poly, 0],
+      [0, ...poly],
+    ];
     poly = shifted.map((x, i) => x - root * whole[i]!);
   }
   return poly;

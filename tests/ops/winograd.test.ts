@@ -89,7 +89,7 @@ const ends: Build = (l, x, w, bias) => {
 const gradients: Build = (l, x, w, bias) => {
   const y = convolve(l, x, w);
   const z = small(b.binary("add", y, broadcast(bias, y)));
-  return [...grad([z], [b.unary("sin", z)], [x, w, bias])];
+  return grad([z], [b.unary("sin", z)], [x, w, bias]) as Node[];
 };
 
 const builds: Record<string, Build> = { forward, withBias, ends, gradients };
