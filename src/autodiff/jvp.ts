@@ -3,7 +3,7 @@
 // Elementwise ops have a diagonal derivative, so forwards is the same product as backwards and their
 // rules are those of elementwise.ts. Linear ops are applied to the tangent itself.
 
-import { cast, contract, conv, full, reduce, sameShape, where } from "../ir/build.ts";
+import { cast, contract, conv, convWeights, full, reduce, sameShape, where } from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
 import { Node, topological } from "../ir/node.ts";
 import type { Attrs, MovementOp, Op } from "../ir/op.ts";
@@ -65,6 +65,7 @@ export const jvpRules: { [K in Op]: JvpRule<K> } = {
   },
   contract: bilinear((a, b, attrs: Attrs["contract"]) => contract(a, b, attrs)),
   conv: bilinear((x, w, attrs: Attrs["conv"]) => conv(x, w, attrs)),
+  convWeights: bilinear((x, g, attrs: Attrs["convWeights"]) => convWeights(x, g, attrs)),
   const: none,
   scalar: none,
   iota: none,
@@ -120,7 +121,7 @@ function checkTangents(wrt: readonly Node[], tangents: readonly Node[]): void {
 }
 
 // (ab)' = a'b + ab', for every product that is linear in each factor.
-function bilinear<K extends "contract" | "conv">(
+function bilinear<K extends "contract" | "conv" | "convWeights">(
   product: (a: Node, b: Node, attrs: Attrs[K]) => Node,
 ): JvpRule<K> {
   return (node, [ta, tb]) => {

@@ -7,7 +7,7 @@ import { cast, contract, full, gather, scatterAdd } from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
-import { convVjp } from "./conv.ts";
+import { convVjp, convWeightsVjp } from "./conv.ts";
 import { binaryVjp, unaryVjp } from "./elementwise.ts";
 import { movementVjp } from "./movement.ts";
 import { reduceRule } from "./reduce.ts";
@@ -37,6 +37,7 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
     contract(a!, g, { a: l.a, b: l.out, out: l.b }),
   ],
   conv: convVjp,
+  convWeights: convWeightsVjp,
   const: leaf,
   scalar: leaf,
   iota: leaf,

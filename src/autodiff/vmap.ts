@@ -2,7 +2,7 @@
 // op has one rule; what no sample enters stays as it is, once for all.
 // Not here: which axis of a user's tensor is the batch (tensor/ moves it to the front).
 
-import { contract, conv, expand, permute, reshape, show } from "../ir/build.ts";
+import { contract, conv, convWeights, expand, permute, reshape, show } from "../ir/build.ts";
 import { isOp, Node, type Shape, topological } from "../ir/node.ts";
 import type { ElementwiseOp, MovementOp, Op } from "../ir/op.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
@@ -70,6 +70,7 @@ export const batchRules: { [K in Op]: BatchRule<K> } = {
   scatterAdd: lifted(({ attrs }) => ({ axis: attrs.axis + 1 })),
   contract: batchContract,
   conv: batchConv,
+  convWeights: batchConvWeights,
   random: (node) => {
     throw new ArgumentError("vmap", "a seed may not differ between samples", { in: node.scope });
   },
@@ -106,11 +107,25 @@ function batchConv(node: Node<"conv">, src: readonly Lifted[], V: number): Node 
     return reshape(y, [V, B, O, ...U]);
   }
   const inside = N.map((_, i) => i + 3);
-  const joined = reshape(permute(image, [1, 0, 2, ...inside]), [B, V * C, ...N]);
+  const joined = joinChannels(image); // (B, V·C, N…)
   const weights = reshape(w.node, [V * O, ...w.node.shape.slice(2)]); // (V·O, C/G, K…)
   const attrs = { ...node.attrs, groups: V * node.attrs.groups };
   const y = conv(joined, weights, attrs); // (B, V·O, U…)
   return permute(reshape(y, [B, V, O, ...U]), [1, 0, 2, ...inside]); // (V, B, O, U…)
+}
+
+// (V, B, C, N…) to (B, V·C, N…).
+function joinChannels(x: Node): Node {
+  const [V, B, C, ...N] = x.shape as [number, number, number, ...number[]];
+  const inside = N.map((_, i) => i + 3);
+  return reshape(permute(x, [1, 0, 2, ...inside]), [B, V * C, ...N]);
+}
+
+// Samples become groups.
+function batchConvWeights(node: Node<"convWeights">, src: readonly Lifted[], V: number): Node {
+  const [x, g] = src.map((s) => joinChannels(lift(s, V))) as [Node, Node];
+  const dw = convWeights(x, g, { ...node.attrs, groups: V * node.attrs.groups });
+  return reshape(dw, [V, ...node.shape]); // (V·O, C/G, K…) to (V, O, C/G, K…)
 }
 
 function unreachable(): never {

@@ -311,6 +311,18 @@ export function conv(x: Node, w: Node, attrs: Attrs["conv"]): Node {
   return new Node("conv", x.dtype, out, [x, w], attrs);
 }
 
+/** The gradient of the weights of `conv` with these attrs and windows of `size`: x (B,C,…) and the
+ *  gradient of the result g (B,O,…) → (O,C/groups,…). */
+export function convWeights(x: Node, g: Node, attrs: Attrs["convWeights"]): Node {
+  const { groups, size } = attrs;
+  if (x.dtype !== g.dtype) throw new DtypeError("conv", `${x.dtype} and ${g.dtype} differ`);
+  if (x.shape.length !== g.shape.length || x.shape[0] !== g.shape[0]) {
+    throw new ShapeError("conv", `input ${show(x.shape)} and gradient ${show(g.shape)} do not fit`);
+  }
+  const shape = [g.shape[1]!, x.shape[1]! / groups, ...size];
+  return new Node("convWeights", x.dtype, shape, [x, g], attrs);
+}
+
 /** A number the compiler may look at. */
 export function constant(value: number, dtype: DType): Node {
   const node = new Node("const", dtype, [], [], { value });

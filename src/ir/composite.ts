@@ -2,11 +2,11 @@
 // gradient table may know a faster or stabler way, never another meaning.
 // Not here: composites that never need a rule of their own (softmax, norms: see tensor/ and nn/).
 
-import { contract, pad, reshape, window } from "./build.ts";
+import { contract, pad, reshape, slice, window } from "./build.ts";
 import type { Node } from "./node.ts";
 import type { Op } from "./op.ts";
 
-export const compositeOps = ["conv"] as const satisfies readonly Op[];
+export const compositeOps = ["conv", "convWeights"] as const satisfies readonly Op[];
 export type CompositeOp = (typeof compositeOps)[number];
 
 const compositeSet: ReadonlySet<string> = new Set(compositeOps);
@@ -19,6 +19,7 @@ export function isComposite(node: Node): node is Node<CompositeOp> {
 /** The graph of primitives that a composite stands for, over the same sources. */
 export const expand: { [K in CompositeOp]: (node: Node<K>) => Node } = {
   conv: expandConv,
+  convWeights: expandConvWeights,
 };
 
 /** One letter for each spatial axis of a convolution: in the image, and inside the window. */
@@ -47,4 +48,29 @@ function expandConv(node: Node<"conv">): Node {
   const weights = reshape(w, [groups, O / groups, Cg, ...K]); // (G, O/G, C/G, K…)
   const labels = { a: `bgc${u}${i}`, b: `goc${i}`, out: `bgo${u}` };
   return reshape(contract(windows, weights, labels), node.shape); // (B, O, U…)
+}
+
+// out[o,c,k] = Σ_{b,p} padded[b, c, k·dilation + p·stride] · g[b,o,p]: windows of the padded image with
+// stride and dilation exchanged, as many places inside as the result has.
+function expandConvWeights(node: Node<"convWeights">): Node {
+  const { stride, lo, hi, dilation, groups, size: K } = node.attrs;
+  const [x, g] = node.src as [Node, Node];
+  const [B, C] = x.shape as [number, number];
+  const [O, Cg] = node.shape as [number, number];
+  const U = g.shape.slice(2);
+  const padded = pad(x, [0, 0, ...lo], [0, 0, ...hi]); // (B, C, P…)
+  const reach = K.map((k, i) => dilation[i]! * (k - 1) + stride[i]! * (U[i]! - 1) + 1);
+  const read = slice(padded, Array(K.length + 2).fill(0), [B, C, ...reach]);
+  const [u, i] = [imageLabels.slice(0, K.length), windowLabels.slice(0, K.length)];
+  if (groups === 1) {
+    const axes = K.map((_, a) => a + 2);
+    const windows = window(read, axes, U, dilation, stride); // (B, C, K…, U…)
+    return contract(windows, g, { a: `bc${i}${u}`, b: `bo${u}`, out: `oc${i}` }); // (O, C, K…)
+  }
+  const split = reshape(read, [B, groups, Cg, ...reach]); // (B, G, C/G, P…)
+  const axes = K.map((_, a) => a + 3);
+  const windows = window(split, axes, U, dilation, stride); // (B, G, C/G, K…, U…)
+  const parts = reshape(g, [B, groups, O / groups, ...U]); // (B, G, O/G, U…)
+  const labels = { a: `bgc${i}${u}`, b: `bgo${u}`, out: `goc${i}` };
+  return reshape(contract(windows, parts, labels), node.shape); // (O, C/G, K…)
 }

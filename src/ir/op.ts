@@ -73,6 +73,9 @@ export interface Attrs {
     dilation: readonly number[];
     groups: number;
   };
+  /** A composite: the gradient of a convolution's weights. src: x (B,C,…) and the gradient of its
+   *  result (B,O,…); the shape is (O,C/groups,…) with `size` places inside the window. */
+  convWeights: Attrs["conv"] & { size: readonly number[] };
   /** A number the compiler may look at (0 and 1 in gradients, sizes in means). Shape []. */
   const: { value: number };
   /** A number of the user's: an input of the program, in `node.value`, never looked at. Shape []. */

@@ -37,6 +37,7 @@ const calls: { [K in Op]: Write<K> } = {
   scatterAdd: (n, src) => call("scatterAdd", ...src, number(n.attrs.axis)),
   contract: (n, src) => call("contract", ...src, object(n.attrs)),
   conv: (n, src) => call("conv", ...src, object(n.attrs)),
+  convWeights: (n, src) => call("convWeights", ...src, object(n.attrs)),
   const: (n) => call("constant", number(n.attrs.value), text(n.dtype)),
   scalar: (n) => call("scalar", number(n.value), text(n.dtype)),
   iota: (n) => call("iota", number(n.shape[0]!)),

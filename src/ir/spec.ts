@@ -3,10 +3,10 @@
 // Verified in tests and after passes; not part of a run.
 
 import { StateError } from "../util/errors.ts";
-import { isFloat } from "./dtype.ts";
+import { type DType, isFloat } from "./dtype.ts";
 import type { Graph } from "./graph.ts";
 import { type Node, type Shape, sizeOf, topological } from "./node.ts";
-import type { Op } from "./op.ts";
+import type { Attrs, Op } from "./op.ts";
 import { describeNode } from "./print.ts";
 
 /** What must hold of a node, as [claim, holds]; the first that does not is the complaint. */
@@ -32,6 +32,7 @@ const sources: { [K in Op]: number } = {
   scatterAdd: 3,
   contract: 2,
   conv: 2,
+  convWeights: 2,
   const: 0,
   scalar: 0,
   iota: 0,
@@ -44,6 +45,31 @@ const floatFns: ReadonlySet<string> = new Set([
   "sigmoid", "erf",
 ]); // biome-ignore format: a table
 const bitFns: ReadonlySet<string> = new Set(["and", "or", "xor", "shl", "shr"]);
+
+/** What holds of x, w and the y that is their convolution; each is a node or its gradient. */
+function convolution(
+  attrs: Attrs["conv"],
+  dtype: DType,
+  { x, w, y }: Record<"x" | "w" | "y", Node>,
+) {
+  const { stride, lo, hi, dilation, groups } = attrs;
+  const K = w.shape.slice(2);
+  const places = K.map((k, i) => {
+    const room = x.shape[i + 2]! + lo[i]! + hi[i]! - dilation[i]! * (k - 1) - 1;
+    return Math.floor(room / stride[i]!) + 1;
+  });
+  const lists = all([stride, lo, hi, dilation], (p) => p.length === K.length);
+  const claims: Claims = [
+    ["all dtypes are equal", [x, w, y].every((n) => n.dtype === dtype)],
+    ["the ranks are equal, 3 or more", x.shape.length === w.shape.length && K.length > 0],
+    ["each axis has its attributes", lists && hasMin(stride, 1) && hasMin(dilation, 1)],
+    ["padding is not negative", hasMin(lo, 0) && hasMin(hi, 0)],
+    ["the channels fit", isWhole(groups, 1) && x.shape[1] === w.shape[1]! * groups],
+    ["the groups divide the weights", w.shape[0]! % groups === 0],
+    ["the shape is (B, O, places…)", same(y.shape, [x.shape[0]!, w.shape[0]!, ...places])],
+  ];
+  return claims;
+}
 
 const legal: { [K in Op]: Legal<K> } = {
   unary: (n, x) => [
@@ -183,24 +209,11 @@ const legal: { [K in Op]: Legal<K> } = {
       ],
     ];
   },
-  conv: (n, x, w) => {
-    const { stride, lo, hi, dilation, groups } = n.attrs;
-    const K = w!.shape.slice(2);
-    const places = K.map((k, i) => {
-      const room = x!.shape[i + 2]! + lo[i]! + hi[i]! - dilation[i]! * (k - 1) - 1;
-      return Math.floor(room / stride[i]!) + 1;
-    });
-    const lists = all([stride, lo, hi, dilation], (p) => p.length === K.length);
-    return [
-      ["all dtypes are equal", x!.dtype === n.dtype && w!.dtype === n.dtype],
-      ["the ranks are equal, 3 or more", x!.shape.length === w!.shape.length && K.length > 0],
-      ["each axis has its attributes", lists && hasMin(stride, 1) && hasMin(dilation, 1)],
-      ["padding is not negative", hasMin(lo, 0) && hasMin(hi, 0)],
-      ["the channels fit", isWhole(groups, 1) && x!.shape[1] === w!.shape[1]! * groups],
-      ["the groups divide the weights", w!.shape[0]! % groups === 0],
-      ["the shape is (B, O, places…)", same(n.shape, [x!.shape[0]!, w!.shape[0]!, ...places])],
-    ];
-  },
+  conv: (n, x, w) => convolution(n.attrs, n.dtype, { x: x!, w: w!, y: n }),
+  convWeights: (n, x, g) => [
+    ...convolution(n.attrs, n.dtype, { x: x!, w: n, y: g! }),
+    ["the window has the shape's size", same(n.shape.slice(2), n.attrs.size)],
+  ],
   const: (n) => [
     ["a constant has no axes", n.shape.length === 0],
     ["an int constant is whole", isFloat(n.dtype) || Number.isInteger(n.attrs.value)],

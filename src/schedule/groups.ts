@@ -8,14 +8,20 @@ import { isElementwise, isMovement } from "../ir/op.ts";
 
 /** What has kernels of its own that end in an epilogue. A convolution that is left in a prepared graph
  *  runs by transforms (winograd.ts). */
-export type Contraction = Node<"contract"> | Node<"conv">;
+export type Contraction = Node<"contract" | "conv" | "convWeights">;
+
+const contractionKinds = {
+  contract: "contract",
+  conv: "winograd",
+  convWeights: "winogradWeights",
+} as const;
 
 function isContraction(node: Node): node is Contraction {
-  return node.op === "contract" || node.op === "conv";
+  return node.op === "contract" || node.op === "conv" || node.op === "convWeights";
 }
 
 export interface Group {
-  kind: "loop" | "contract" | "winograd" | "scatter";
+  kind: "loop" | "contract" | "winograd" | "winogradWeights" | "scatter";
   /** Nodes that exist when the group has run, sources first. For a contraction: the end of its
    *  epilogue. */
   items: Node[];
@@ -165,7 +171,8 @@ function findEpilogues(
   for (const node of [...order].reverse()) {
     if (!isContraction(node)) continue;
     let end: Node = node;
-    while (!hints.noEpilogue.has(node) && !outputs.has(end) && !hints.realize.has(end)) {
+    const bare = node.op === "convWeights";
+    while (!bare && !hints.noEpilogue.has(node) && !outputs.has(end) && !hints.realize.has(end)) {
       const next = users.get(end);
       if (next?.length !== 1) break;
       const user = next[0];
@@ -204,7 +211,7 @@ export function groupOf(node: Node, contracts: ReadonlyMap<Node, Contraction>): 
   const contract = contracts.get(node);
   if (contract) {
     const space = [...node.shape];
-    const kind = contract.op === "conv" ? "winograd" : "contract";
+    const kind = contractionKinds[contract.op];
     return { kind, items: [node], space, inner: space.map(() => false), contract };
   }
   if (node.op === "scatterAdd") {

@@ -19,7 +19,7 @@ import { finishOutputs, saveOldValues, toTemp } from "./outputs.ts";
 import type { Plan, Target } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { prepareRules } from "./prepare.ts";
-import { lowerWinograd } from "./winograd.ts";
+import { lowerWinograd, lowerWinogradWeights } from "./winograd.ts";
 
 /** Lowers a graph for a backend. A null target (a backend that interprets graphs) gets no steps. */
 export function lower(graph: Graph, target: Target | null): Plan {
@@ -140,6 +140,7 @@ function lowerGroup(planner: Planner, group: Group, needed: (n: Node) => boolean
     for (const item of group.items) placeEmpty(planner, item);
   } else if (group.kind === "contract") lowerContract(planner, group);
   else if (group.kind === "winograd") lowerWinograd(planner, group);
+  else if (group.kind === "winogradWeights") lowerWinogradWeights(planner, group);
   else if (group.kind === "scatter") lowerScatter(planner, group);
   else lowerLoop(planner, group, needed);
 }

@@ -10,7 +10,7 @@ import type { Rules } from "../ir/simplify.ts";
 import { writeOutTaps } from "./depthwise.ts";
 import type { Target } from "./plan.ts";
 import { splitSums } from "./split-sums.ts";
-import { takesWinograd } from "./winograd.ts";
+import { takesWinograd, takesWinogradWeights } from "./winograd.ts";
 
 /** Products smaller than this are not worth a contraction's panels. */
 const tinyContract = 2048;
@@ -20,7 +20,11 @@ const fewResults = 1024;
 
 /** The rules for a target. */
 export function prepareRules(target: Target): Rules {
-  return { ...rules, conv: (n) => (takesWinograd(n, target) ? null : composites.conv(n)) };
+  return {
+    ...rules,
+    conv: (n) => (takesWinograd(n, target) ? null : composites.conv(n)),
+    convWeights: (n) => (takesWinogradWeights(n, target) ? null : composites.convWeights(n)),
+  };
 }
 
 const rules: Rules = {

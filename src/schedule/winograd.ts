@@ -3,28 +3,28 @@
 // are worth it (by shape alone), and how they become kernels: a loop kernel that transforms the weights,
 // and one that does the rest. Not here: the algebra (ir/winograd-algebra.ts), code (backend/).
 
-import { type Node, sizeOf } from "../ir/node.ts";
-import { tileStep, weightMatrix } from "../ir/winograd-algebra.ts";
+import { type Node, type Shape, sizeOf } from "../ir/node.ts";
+import type { Attrs } from "../ir/op.ts";
+import { tileProducts, tileStep } from "../ir/winograd-algebra.ts";
 import { env } from "../util/env.ts";
-import { addForms, axisForm, constForm, dotForms, rowMajor, SplitAxis } from "./affine.ts";
+import { addForms, axisForm, rowMajor, SplitAxis } from "./affine.ts";
 import { CutEpilogue } from "./contraction.ts";
 import type { Group } from "./groups.ts";
 import {
   type Affine,
   type Expr,
-  type Operand,
-  type Pixels,
-  type Store,
   type WinogradKernel,
+  type WinogradSumsKernel,
   walk,
 } from "./kernel.ts";
-import { addAxes, copyInto, emitStore, withSplits } from "./loops.ts";
+import { copyInto, withSplits } from "./loops.ts";
 import { Lowerer, type Placement } from "./lower.ts";
-import { chooseVector, finish, mapForms } from "./order.ts";
+import { mapForms } from "./order.ts";
 import type { Target } from "./plan.ts";
 import { labelOf, type Planner } from "./planner.ts";
+import { pixelsOf } from "./winograd-pixels.ts";
+import { finishWeights, operandsOf, transformWeights } from "./winograd-weights.ts";
 
-const side = 6;
 /** Fewer channels than this on either side leave too few products for a transform. */
 const leastChannels = 16;
 /** What a transform costs, in products of the register tile, for each channel of a tile: of pixels, of
@@ -40,18 +40,29 @@ const worthIt = 0.85;
 
 /** Whether a convolution runs by transforms on a target. ANNEAL_WINOGRAD=0 turns all of them off. */
 export function takesWinograd(node: Node<"conv">, target: Target): boolean {
-  if (!target.winograd || target.strict || env("ANNEAL_WINOGRAD") === "0") return false;
-  const { stride, lo, hi, dilation, groups } = node.attrs;
   const [x, w] = node.src as [Node, Node];
-  const plain =
-    node.dtype === "float32" &&
-    node.shape.length === 4 &&
+  return fits(node.attrs, w.shape, target) && isPlain(node) && paysOff(node.shape, x.shape[1]!);
+}
+
+/** The same of the gradient of its weights. */
+export function takesWinogradWeights(node: Node<"convWeights">, target: Target): boolean {
+  const [x, g] = node.src as [Node, Node];
+  return fits(node.attrs, node.shape, target) && isPlain(node) && paysOff(g.shape, x.shape[1]!);
+}
+
+function fits({ stride, lo, hi, dilation, groups }: Attrs["conv"], weights: Shape, target: Target) {
+  if (!target.winograd || target.strict || env("ANNEAL_WINOGRAD") === "0") return false;
+  return (
     groups === 1 &&
+    weights.length === 4 &&
     [...stride, ...dilation].every((n) => n === 1) &&
-    w.shape.slice(2).every((n) => n === 3) &&
-    [...lo, ...hi].every((n) => n >= 0);
-  if (!plain || sizeOf(node.shape) === 0 || sizeOf(x.shape) === 0) return false;
-  return paysOff(node.shape, x.shape[1]!);
+    weights.slice(2).every((n) => n === 3) &&
+    [...lo, ...hi].every((n) => n >= 0)
+  );
+}
+
+function isPlain(node: Node): boolean {
+  return node.dtype === "float32" && [node, ...node.src].every((n) => sizeOf(n.shape) > 0);
 }
 
 function paysOff([B, O, U, V]: readonly number[], C: number): boolean {
@@ -59,7 +70,7 @@ function paysOff([B, O, U, V]: readonly number[], C: number): boolean {
   const outputs = 16 * Math.ceil(O! / 16);
   const direct = 9 * B! * U! * V! * C * outputs;
   const tiles = B! * Math.ceil(U! / tileStep) * Math.ceil(V! / tileStep);
-  const perTile = side * side * (C + shortSum) * outputs + readCost * C + writeCost * outputs;
+  const perTile = tileProducts * (C + shortSum) * outputs + readCost * C + writeCost * outputs;
   const cost = tiles * perTile + weightCost * C * outputs;
   return direct >= leastProducts && cost < worthIt * direct;
 }
@@ -109,13 +120,6 @@ function onAllAxes({ base, coef }: Affine): Affine {
   return { base, coef: [images, rows, columns, panel, lane].map((axis) => coef[axis] ?? 0) };
 }
 
-function operandsOf(planner: Planner, lowerer: Lowerer, written: readonly number[]): Operand[] {
-  return lowerer.buffers.map((b, i) => ({
-    dtype: planner.buffers[b]!.dtype,
-    write: written.includes(i),
-  }));
-}
-
 /** The result again in row-major order. */
 function copyOut(planner: Planner, end: Node): void {
   const buffer = planner.temp(end.dtype, sizeOf(end.shape));
@@ -123,150 +127,40 @@ function copyOut(planner: Planner, end: Node): void {
   planner.placements.set(end, { buffer, strides: rowMajor(end.shape), offset: 0 });
 }
 
-/** Transforms weights (O, C, 3, 3) into [36, panel, C, lane], zeros past the last output. */
-function transformWeights(planner: Planner, w: Node, panels: number): number {
-  const [O, C] = w.shape as [number, number];
-  const buffer = planner.temp("float32", side * side * panels * C * 16);
-  withSplits([C, panels, 16], (factors) => {
-    const lowerer = new Lowerer(planner);
-    const { coords, ids } = addAxes(lowerer, factors);
-    const [c, p, l] = coords as [Affine, Affine, Affine];
-    const column = addForms(dotForms([p], [16]), l);
-    const weight = (i: number, j: number): Expr => {
-      const x = lowerer.expr(w, [column, c, constForm(i), constForm(j)]);
-      if (O % 16 === 0) return x;
-      return { k: "masked", dtype: "float32", ranges: [{ at: column, size: O }], x, fill: 0 };
-    };
-    const taps = [0, 1, 2].map((i) => [0, 1, 2].map((j) => weight(i, j)));
-    const operand = lowerer.operand(buffer);
-    const stores = transformed(weightMatrix, taps).map((value, k): Store => {
-      const at = dotForms([p, c, l], [C * 16, 16, 1], k * panels * C * 16);
-      return { operand, at, value };
-    });
-    emitStores(planner, lowerer, ids.flat(), stores, `winograd ${labelOf([w])}`);
-  });
-  return buffer;
-}
+/** Tiles that a piece of a weight gradient should have at least, and the most pieces: each has 36 sums
+ *  for every weight, which are read again in the end. */
+const pieceTiles = 48;
+const mostPieces = 4;
 
-/** The elements of m · x · mᵀ as expressions, row by row. */
-function transformed(m: readonly (readonly number[])[], x: readonly (readonly Expr[])[]): Expr[] {
-  const left = m.map((row) =>
-    x[0]!.map((_, j) =>
-      combine(
-        row,
-        x.map((r) => r[j]!),
-      ),
-    ),
-  );
-  return left.flatMap((row) => m.map((other) => combine(other, row)));
-}
-
-/** Σ factor · x. */
-function combine(factors: readonly number[], x: readonly Expr[]): Expr {
-  let sum: Expr | null = null;
-  factors.forEach((factor, i) => {
-    if (factor === 0) return;
-    const value: Expr = { k: "const", dtype: "float32", value: factor };
-    const term: Expr =
-      factor === 1 ? x[i]! : { k: "binary", dtype: "float32", fn: "mul", x: x[i]!, y: value };
-    sum = sum === null ? term : { k: "binary", dtype: "float32", fn: "add", x: sum, y: term };
-  });
-  return sum ?? { k: "const", dtype: "float32", value: 0 };
-}
-
-/** Pieces that a loop over weights is cut into. */
-const weightPieces = 8;
-
-/** A loop kernel with many stores at each point; `axes` in the order of the loops. */
-function emitStores(
-  planner: Planner,
-  lowerer: Lowerer,
-  axes: readonly number[],
-  stores: readonly Store[],
-  label: string,
-): void {
-  const accesses = stores.map(({ at }) => ({ at, weight: 1 }));
-  const vector = chooseVector(axes, accesses, lowerer.extents);
-  const parallel = [...axes.filter((a) => a !== vector), ...(vector >= 0 ? [vector] : [])];
-  const written = [...new Set(stores.map(({ operand }) => operand))];
-  const kernel = finish(
-    {
-      extents: lowerer.extents,
-      parallel,
-      inner: [],
-      vector,
-      stages: [{ axes: [], reduces: [], stores }],
-    },
-    {
-      operands: operandsOf(planner, lowerer, written),
-      regs: [],
-      scalars: lowerer.scalarTypes,
-    },
-  );
-  const grain = Math.ceil(kernel.axes[0]! / weightPieces);
-  planner.step(kernel.vector === 0 ? kernel : { ...kernel, grain }, {
-    buffers: [...lowerer.buffers],
-    scalars: [...lowerer.scalars],
-    label,
-    faults: lowerer.faults,
-  });
-}
-
-/** How a kernel of `lowerer` reads the pixels of a node (B, C, H, W): as they lie if their channels are
- *  neighbours, else from a copy. */
-function pixelsOf(
-  planner: Planner,
-  lowerer: Lowerer,
-  x: Node,
-  [top, left]: readonly number[],
-): Pixels {
-  const [, channels, height, width] = x.shape as [number, number, number, number];
-  const { buffer, base, strides } = inPlace(planner, x) ?? copied(planner, x);
-  const operand = lowerer.operand(buffer);
-  return { operand, base, strides, height, width, channels, top: top!, left: left! };
-}
-
-interface Lying {
-  readonly buffer: number;
-  readonly base: number;
-  readonly strides: readonly [number, number, number];
-}
-
-function inPlace(planner: Planner, x: Node): Lying | null {
-  const probe = new Lowerer(planner);
-  const { coords } = addAxes(
-    probe,
-    x.shape.map((extent) => [extent]),
-  );
-  try {
-    const expr = probe.expr(x, coords);
-    if (expr.k !== "load") return null;
-    const [b, c, y, xs] = x.shape.map((_, axis) => expr.at.coef[axis] ?? 0) as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    const near = c === 1 && [b, y, xs].every((step) => step >= 0) && xs <= 4 * x.shape[1]!;
-    const buffer = probe.buffers[expr.operand]!;
-    return near ? { buffer, base: expr.at.base, strides: [b, y, xs] } : null;
-  } catch (error) {
-    if (error instanceof SplitAxis) return null;
-    throw error;
-  }
-}
-
-function copied(planner: Planner, x: Node): Lying {
-  const [, C, H, W] = x.shape as [number, number, number, number];
-  const buffer = planner.temp(x.dtype, sizeOf(x.shape));
-  const strides = [H * W * C, W * C, C] as const;
-  withSplits(x.shape, (factors) => {
-    const lowerer = new Lowerer(planner);
-    const { coords, ids } = addAxes(lowerer, factors);
-    const at = dotForms(coords, [strides[0], 1, strides[1], strides[2]]);
-    emitStore(planner, lowerer, ids.flat(), lowerer.expr(x, coords), at, buffer, [x]);
-  });
-  return { buffer, base: 0, strides };
+/** Lowers the gradient of weights that {@link takesWinogradWeights}. */
+export function lowerWinogradWeights(planner: Planner, group: Group): void {
+  const node = group.contract as Node<"convWeights">;
+  const [x, g] = node.src as [Node, Node];
+  const [B, O, U, V] = g.shape as [number, number, number, number];
+  const channels = x.shape[1]!;
+  const panels = Math.ceil(O / 16);
+  const rows = B * Math.ceil(U / tileStep);
+  const tiles = rows * Math.ceil(V / tileStep);
+  const pieces = Math.max(1, Math.min(mostPieces, rows, Math.floor(tiles / pieceTiles)));
+  const lowerer = new Lowerer(planner);
+  const image = pixelsOf(planner, lowerer, x, node.attrs.lo);
+  const gradient = pixelsOf(planner, lowerer, g, [0, 0]);
+  const buffer = planner.temp("float32", pieces * tileProducts * channels * panels * 16);
+  const sums = lowerer.operand(buffer);
+  const kernel: WinogradSumsKernel = {
+    kind: "winogradSums",
+    axes: [pieces, B, U, V, channels, panels, 16],
+    operands: operandsOf(planner, lowerer, [sums]),
+    image,
+    gradient,
+    sums,
+    scalars: [],
+    regs: [],
+  };
+  const label = labelOf([node]);
+  planner.step(kernel, { buffers: [...lowerer.buffers], scalars: [], label, faults: [] });
+  const to = finishWeights(planner, node, { buffer, pieces, panels });
+  planner.placements.set(node, { buffer: to, strides: rowMajor(node.shape), offset: 0 });
 }
 
 /** Operations that an epilogue may have: it is written out for each pixel of a tile. */

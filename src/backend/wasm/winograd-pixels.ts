@@ -196,9 +196,11 @@ class TileReader {
     f.tee(left);
     f.brIf(top);
     f.end();
+    this.move(target, to.tile - 32 * count);
   }
 
   private move(local: number, bytes: number): void {
+    if (bytes === 0) return;
     const { f } = this;
     f.get(local);
     f.i32(bytes);
