@@ -187,8 +187,10 @@ export interface WinogradKernel {
   readonly axes: readonly number[];
   readonly operands: readonly Operand[];
   readonly image: Pixels;
-  /** The operand of the transformed weights, [36, panel, channel, lane]. */
+  /** The operand of the transformed weights, [36, panel, channel, lane], and how many elements lie from
+   *  one of the 36 matrices to the next. */
   readonly weights: number;
+  readonly matrix: number;
   /** `value` is over `acc` and loads that go 16 times as far for a panel as for a lane (0 or 1). */
   readonly store: Store;
   readonly scalars: readonly DType[];
@@ -204,8 +206,9 @@ export interface WinogradSumsKernel {
   readonly operands: readonly Operand[];
   readonly image: Pixels;
   readonly gradient: Pixels;
-  /** The operand of the sums. */
+  /** The operand of the sums, and the elements from one of the 36 matrices to the next. */
   readonly sums: number;
+  readonly matrix: number;
   readonly scalars: readonly DType[];
   readonly regs: readonly DType[];
 }

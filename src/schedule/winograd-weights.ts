@@ -11,10 +11,17 @@ import { Lowerer } from "./lower.ts";
 import { chooseVector, finish } from "./order.ts";
 import { labelOf, type Planner } from "./planner.ts";
 
+/** Elements from one of the 36 matrices of weights to the next: an odd number of cache lines, so that
+ *  the 36 elements of a weight lie in different sets of the caches. */
+export function matrixOf(channels: number, panels: number): number {
+  return 16 * ((channels * panels) | 1);
+}
+
 /** Transforms weights (O, C, 3, 3) into [36, panel, C, lane], zeros past the last output. */
 export function transformWeights(planner: Planner, w: Node, panels: number): number {
   const [O, C] = w.shape as [number, number];
-  const buffer = planner.temp("float32", tileProducts * panels * C * 16);
+  const matrix = matrixOf(C, panels);
+  const buffer = planner.temp("float32", tileProducts * matrix);
   withSplits([C, panels, 16], (factors) => {
     const lowerer = new Lowerer(planner);
     const { coords, ids } = addAxes(lowerer, factors);
@@ -28,7 +35,7 @@ export function transformWeights(planner: Planner, w: Node, panels: number): num
     const taps = [0, 1, 2].map((i) => [0, 1, 2].map((j) => weight(i, j)));
     const operand = lowerer.operand(buffer);
     const stores = transformed(weightMatrix, taps).map((value, k): Store => {
-      const at = dotForms([p, c, l], [C * 16, 16, 1], k * panels * C * 16);
+      const at = dotForms([p, c, l], [C * 16, 16, 1], k * matrix);
       return { operand, at, value };
     });
     emitStores(planner, lowerer, ids.flat(), stores, `winograd ${labelOf([w])}`);
@@ -50,7 +57,7 @@ export function finishWeights(
   const { coords, ids } = addAxes(lowerer, [[C], [O]]);
   const [c, o] = coords as [Affine, Affine];
   const from = lowerer.operand(sums.buffer);
-  const matrix = C * outputs;
+  const matrix = matrixOf(C, sums.panels);
   const products = Array.from({ length: 6 }, (_, i) =>
     Array.from({ length: 6 }, (_, j): Expr => {
       const piece = (p: number): Expr => {

@@ -23,7 +23,7 @@ import { mapForms } from "./order.ts";
 import type { Target } from "./plan.ts";
 import { labelOf, type Planner } from "./planner.ts";
 import { pixelsOf } from "./winograd-pixels.ts";
-import { finishWeights, operandsOf, transformWeights } from "./winograd-weights.ts";
+import { finishWeights, matrixOf, operandsOf, transformWeights } from "./winograd-weights.ts";
 
 /** Fewer channels than this on either side leave too few products for a transform. */
 const leastChannels = 16;
@@ -102,6 +102,7 @@ export function lowerWinograd(planner: Planner, group: Group): void {
     operands: operandsOf(planner, lowerer, [operand]),
     image,
     weights: weightsOperand,
+    matrix: matrixOf(image.channels, panels),
     store: { operand, at, value: mapForms(value, onAllAxes, new Map()) },
     scalars: lowerer.scalarTypes,
     regs: [],
@@ -142,10 +143,11 @@ export function lowerWinogradWeights(planner: Planner, group: Group): void {
   const rows = B * Math.ceil(U / tileStep);
   const tiles = rows * Math.ceil(V / tileStep);
   const pieces = Math.max(1, Math.min(mostPieces, rows, Math.floor(tiles / pieceTiles)));
+  const matrix = matrixOf(channels, panels);
   const lowerer = new Lowerer(planner);
   const image = pixelsOf(planner, lowerer, x, node.attrs.lo);
   const gradient = pixelsOf(planner, lowerer, g, [0, 0]);
-  const buffer = planner.temp("float32", pieces * tileProducts * channels * panels * 16);
+  const buffer = planner.temp("float32", pieces * tileProducts * matrix);
   const sums = lowerer.operand(buffer);
   const kernel: WinogradSumsKernel = {
     kind: "winogradSums",
@@ -154,6 +156,7 @@ export function lowerWinogradWeights(planner: Planner, group: Group): void {
     image,
     gradient,
     sums,
+    matrix,
     scalars: [],
     regs: [],
   };

@@ -196,7 +196,7 @@ function runWinograd(k: WinogradKernel, frame: Frame): void {
     for (let o = 0; o < 16 * panels; o++) {
       const products = Array.from({ length: 6 }, (_, i) =>
         Array.from({ length: 6 }, (_, j) => {
-          const at = ((6 * i + j) * panels + (o >> 4)) * channels * 16 + (o & 15);
+          const at = (6 * i + j) * k.matrix + (o >> 4) * channels * 16 + (o & 15);
           return pixels.reduce((s, v, c) => s + v[6 * i + j]! * element(weights, at + 16 * c), 0);
         }),
       );
@@ -234,7 +234,7 @@ function runWinogradSums(k: WinogradSumsKernel, data: readonly TypedArray[]): vo
           const pixels = transform(inputMatrix, tile).flat();
           gradients.forEach((g, o) => {
             g.forEach((v, i) => {
-              sums[((piece * 36 + i) * channels! + c) * outputs + o]! += v * pixels[i]!;
+              sums[(piece * 36 + i) * k.matrix + c * outputs + o]! += v * pixels[i]!;
             });
           });
         }

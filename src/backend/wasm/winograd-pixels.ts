@@ -177,6 +177,7 @@ class TileReader {
       this.math,
       source.kind,
       this.side,
+      { rows: tileSide, columns: tileSide },
       (row, column) =>
         column < low || column >= high
           ? null

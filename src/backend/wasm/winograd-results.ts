@@ -147,10 +147,9 @@ class ResultWriter {
       local: products,
       offset: (tileSide * row + column) * from.stride,
     });
-    emitTransform(this.math, "output", tileSide, spot, (row, values) => {
-      for (const [column, value] of values) {
-        if (row < height && column < width) this.emitPixel(row, column, value as Pair);
-      }
+    const wanted = { rows: height, columns: width };
+    emitTransform(this.math, "output", tileSide, wanted, spot, (row, values) => {
+      for (const [column, value] of values) this.emitPixel(row, column, value as Pair);
     });
     frame.forgetTemps();
     this.move(products, 32);

@@ -4,6 +4,7 @@
 // Not here: reading tiles (winograd-pixels.ts), products (winograd-products.ts), what becomes of the
 // sums (schedule/winograd.ts).
 
+import { tileProducts } from "../../ir/winograd-algebra.ts";
 import type { WinogradSumsKernel } from "../../schedule/kernel.ts";
 import type { FuncBuilder, FuncRef, ModuleBuilder } from "./assembler.ts";
 import { emitFor } from "./contract-cursor.ts";
@@ -45,7 +46,7 @@ export function renderWinogradSums(
     panels,
     a: { matrix: first.stride, row: 4, sum: first.tile },
     b: { matrix: second.stride, panel: 64, sum: second.tile },
-    c: { matrix: channels * row, panel: 64, row },
+    c: { matrix: 4 * kernel.matrix, panel: 64, row },
     sums: { multiple: sumMultiple(blocks.across) },
   });
   return renderPieces(kernel, module, options, [readImage, readGradient], multiply);
@@ -74,7 +75,7 @@ function renderPieces(
   f.mem("i32.load", scratchWord(kernel));
   f.set(base);
   emitZeros(f, base, scratch);
-  const [pieces, , , , channels, panels] = kernel.axes as readonly number[];
+  const pieces = kernel.axes[0]!;
   emitFor(f, { local: piece, from: 1, to: 2 }, () => {
     const bound = (local: number, add: number) => {
       f.get(piece);
@@ -82,7 +83,7 @@ function renderPieces(
       f.op("i32.add");
       f.i32(blocks.rows);
       f.op("i32.mul");
-      f.i32(pieces!);
+      f.i32(pieces);
       f.op("i32.div_u");
       f.set(local);
     };
@@ -90,7 +91,7 @@ function renderPieces(
     bound(end, 1);
     f.get(frame.base(kernel.sums));
     f.get(piece);
-    f.i32(36 * 64 * channels! * panels!);
+    f.i32(4 * tileProducts * kernel.matrix);
     f.op("i32.mul");
     f.op("i32.add");
     f.set(sums);

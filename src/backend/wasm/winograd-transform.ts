@@ -170,29 +170,46 @@ function gradientGroups(m: PairMath): Group[] {
   ];
 }
 
-/** Six products: results (0, 2) and (1, 3), the rows of outputMatrix. */
-function outputGroups(m: PairMath): Group[] {
+/** Six products: results (0, 2) and (1, 3), the rows of outputMatrix. Results from `count` on are not
+ *  computed: pairs that feed what nobody uses would not be joined. */
+function outputGroups(m: PairMath, count: number): Group[] {
+  const group = (
+    [first, second]: readonly [number, number],
+    pairs: "add" | "sub",
+    start: (p: Value, x: readonly Value[]) => Value,
+    next: (p: Value, x: readonly Value[]) => Value,
+    [q1, q2]: readonly [number, number],
+  ): Group => {
+    return (x) => {
+      if (first >= count) return [];
+      const [p, q] = [m[pairs](x[1]!, x[2]!), m[pairs](x[3]!, x[4]!)];
+      const s = start(p, x);
+      const out: [number, Value][] = [[first, q1 === 1 ? m.add(s, q) : m.madd(q1, q, s)]];
+      m.release(s);
+      if (second < count) {
+        const t = next(p, x);
+        out.push([second, m.madd(q2, q, t)]);
+        m.release(t);
+      }
+      m.release(p, q);
+      return out;
+    };
+  };
   return [
-    (x) => {
-      const [p, q] = [m.add(x[1]!, x[2]!), m.add(x[3]!, x[4]!)];
-      const [s, t] = [m.add(x[0]!, p), m.scale(aa, p)];
-      const out: Outputs = [
-        [0, m.add(s, q)],
-        [2, m.madd(bb, q, t)],
-      ];
-      m.release(p, q, s, t);
-      return out;
-    },
-    (x) => {
-      const [p, q] = [m.sub(x[1]!, x[2]!), m.sub(x[3]!, x[4]!)];
-      const [s, t] = [m.scale(a, p), m.madd(a * aa, p, x[5]!)];
-      const out: Outputs = [
-        [1, m.madd(b, q, s)],
-        [3, m.madd(b * bb, q, t)],
-      ];
-      m.release(p, q, s, t);
-      return out;
-    },
+    group(
+      [0, 2],
+      "add",
+      (p, x) => m.add(x[0]!, p),
+      (p) => m.scale(aa, p),
+      [1, bb],
+    ),
+    group(
+      [1, 3],
+      "sub",
+      (p) => m.scale(a, p),
+      (p, x) => m.madd(a * aa, p, x[5]!),
+      [b, b * bb],
+    ),
   ];
 }
 
@@ -213,6 +230,12 @@ const reads: { readonly [K in keyof typeof groupsOf]: readonly (readonly number[
   ],
 };
 
+/** How much of a result is wanted: of the first rows, the first columns. */
+export interface Wanted {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /** Emits matrix · tile · matrixᵀ. `spot` says where the tile's element lies, null for a zero (of a
  *  whole column); `put` gets each element of the result, row by row of a group, and may use its
  *  temporaries only at once. */
@@ -220,11 +243,12 @@ export function emitTransform(
   m: PairMath,
   kind: keyof typeof groupsOf,
   columns: number,
+  wanted: Wanted,
   spot: (row: number, column: number) => Spot | null,
   put: (row: number, values: readonly (readonly [column: number, value: Value])[]) => void,
 ): void {
-  const groups = groupsOf[kind](m);
-  groups.forEach((group, g) => {
+  const along = groupsOf[kind](m, wanted.columns);
+  groupsOf[kind](m, wanted.rows).forEach((group, g) => {
     const rows: [number, Value[]][] = [];
     for (let column = 0; column < columns; column++) {
       const x: Value[] = [];
@@ -239,7 +263,7 @@ export function emitTransform(
       m.release(...x.filter((v) => v !== undefined));
     }
     for (const [row, values] of rows) {
-      emitRow(m, groups, row, values, put);
+      emitRow(m, along, row, values, put);
       m.release(...values);
     }
   });
@@ -254,7 +278,7 @@ function emitRow(
 ): void {
   for (const group of groups) {
     const made = group(values);
-    put(row, made);
+    if (made.length > 0) put(row, made);
     m.release(...made.map(([, value]) => value));
   }
 }

@@ -33,7 +33,7 @@ export function renderWinograd(
     rows: blocks.tiles,
     panels,
     a: { matrix: first.stride, row: first.tile, sum: 4 },
-    b: { matrix: panels * panel, panel, sum: 64 },
+    b: { matrix: 4 * kernel.matrix, panel, sum: 64 },
     c: { matrix: second.stride, panel: 64, row: second.tile },
     sums: { fixed: image.channels },
   });
