@@ -1,7 +1,8 @@
 // Kernels: what a backend renders: a loop nest over expressions (elementwise, reductions, softmax-like
 // rows, gather, scatter), a contraction, and the two halves of a convolution by Winograd's transforms.
-// They name operands by position, never a buffer, so that equal kernels are compiled once. Not here: how graphs become kernels (fuse.ts …),
-// where operands lie (plan.ts), or how a kernel is rendered (backend/).
+// They name operands by position, never a buffer, so that equal kernels are compiled once.
+// Not here: how graphs become kernels (fuse.ts …), where operands lie (plan.ts), or how a kernel is
+// rendered (backend/).
 
 import type { DType } from "../ir/dtype.ts";
 import type { BinaryOp, CompareOp, ReduceOp, UnaryOp } from "../ir/op.ts";
