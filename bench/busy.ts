@@ -10,12 +10,15 @@ export interface Neighbour {
   close(): void;
 }
 
+/** It ends by itself when its parent is gone, however that came about. */
+const LOOP = "const parent = process.ppid; while (process.ppid === parent);";
+
 /** Long enough for the system to have given the neighbour its core. */
 const SETTLE_MS = 30;
 
 /** Starts the process, stopped. Stopping it takes signals, which Windows has not. */
 export function makeNeighbour(): Neighbour {
-  const child = spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" });
+  const child = spawn(process.execPath, ["-e", LOOP], { stdio: "ignore" });
   child.kill("SIGSTOP");
   return {
     async start() {

@@ -77,6 +77,8 @@ export const WARM_UP = 20;
 /** A turn is quiet if both bursts beside it reach this share of the run's best. */
 const QUIET = 0.85;
 
+/** The second core is somebody else's in a round whose two threads scaled by less. */
+const TWO_FREE_CORES = 1.7;
 /** A first step later than this is not taken again. */
 const QUICK_START_MS = 1000;
 /** Turns beside the busy process, each three times as long as one among peers. */
@@ -85,6 +87,8 @@ const BUSY_TURNS = 3;
 interface Turn {
   ms: number[];
   speed: number;
+  /** How the machine's two threads scaled at the end of the round. */
+  pair?: number;
   tile?: number;
 }
 
@@ -118,7 +122,10 @@ export async function measure(
       for (const contestant of contestants) {
         await takeTurn(work, data, contestant, round, gauges, options);
       }
-      if (gauges.pair) scalings.push(await gauges.pair.measure());
+      if (!gauges.pair) continue;
+      const pair = await gauges.pair.measure();
+      scalings.push(pair);
+      for (const { turns } of contestants) if (turns[round]) turns[round].pair = pair;
     }
     if (gauges.neighbour) await besideNeighbour(work, data, contestants, gauges.neighbour, options);
   } finally {
@@ -258,7 +265,9 @@ function refuse(outcome: Outcome, error: unknown): void {
 /** Medians over quiet turns if there are at least three of them, else over all. */
 function timingOf(turns: Turn[], best: number): Timing | undefined {
   if (turns.length === 0) return undefined;
-  const quiet = turns.filter((turn) => turn.speed >= QUIET * best);
+  const quiet = turns.filter(
+    ({ speed, pair }) => speed >= QUIET * best && (pair ?? TWO_FREE_CORES) >= TWO_FREE_CORES,
+  );
   const used = quiet.length >= 3 ? quiet : turns;
   const ms = used.flatMap((turn) => turn.ms).sort((a, b) => a - b);
   return {

@@ -20,7 +20,7 @@ left out with a sentence.
 | \`--rounds N\` | turns that every peer takes (default 9) |
 | \`--busy\` | also the step beside a process that keeps one core busy |
 | \`--json FILE\` | the figures as JSON |
-| \`--from FILE\` | results of an earlier run, for a page made in pieces |
+| \`--from FILE\` | results of an earlier run, for a page made in pieces; of Anneal alone, a run adds its runtimes |
 | \`--setup\` | install the peers, then stop |
 | \`--write-docs\` | write this page |
 
@@ -38,7 +38,8 @@ a step, and \`torch.compile\`'s compiler.
   square of the result). If they differ, the run fails.
 - After these 20 steps the peers take turns (A B A B …), with a burst of a known kernel between
   turns, because a machine's own speed changes from moment to moment. The median is over turns that
-  lie between two fast bursts if there are at least three such turns, else over all.
+  lie between two fast bursts, in rounds whose two threads had a core each, if there are at least
+  three such turns, else over all.
 - *First step* counts from the start of the process, imports included; for networks it is the median
   of three starts if it comes within a second. *20 steps* counts from the start of the first step. *Peak* is the largest
   memory of the process less what it held after its imports and after it read the data.

@@ -209,10 +209,19 @@ export function machineOf(outcomes: Outcome[], speeds: number[]): Machine {
   };
 }
 
-/** One report of two runs on one machine: what the later one measured replaces the earlier's. */
+/**
+ * One report of two runs on one machine: what the later one measured replaces the earlier's. Rows
+ * without a peer, of Anneal alone, only add strict mode and runtimes to the earlier ones.
+ */
 export function merge(earlier: Results, later: Results): Results {
   const key = ({ work, threads }: Row) => `${work} ${threads}`;
-  const rows = new Map([...earlier.results, ...later.results].map((row) => [key(row), row]));
+  const rows = new Map(earlier.results.map((row) => [key(row), row]));
+  for (const row of later.results) {
+    const old = rows.get(key(row));
+    const alone = old && Object.keys(row.peers).length === 0;
+    const joined = alone && { ...old, variants: { ...old.variants, ...row.variants } };
+    rows.set(key(row), joined || row);
+  }
   const order = Object.keys(workloads);
   const place = (row: Row) => order.indexOf(row.work) * 1000 + row.threads;
   const speeds = [earlier.machine.calibration, later.machine.calibration];

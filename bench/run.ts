@@ -26,11 +26,14 @@ const STARTS = 3;
 async function runAll(options: Options): Promise<{ report: Results; failed: boolean }> {
   const folder = mkdtempSync(join(tmpdir(), "anneal-bench-"));
   const clean = () => rmSync(folder, { recursive: true, force: true });
-  process.once("SIGINT", () => {
-    clean();
-    process.exit(130);
-  });
   const gauges = await makeGauges(options);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      clean();
+      gauges.neighbour?.close();
+      process.exit(130);
+    });
+  }
   const settings = {
     rounds: options.rounds,
     turnMs: TURN_MS,

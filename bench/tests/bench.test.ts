@@ -183,11 +183,11 @@ test("bars take the worst figure, the right way round, and say so when there is 
 
 test("a later run's rows replace an earlier one's, in the workloads' order", () => {
   const first = { machine, results: [rowWith("softmax", 1), rowWith("mlp_tiny", 2)], bundleKb: 9 };
-  const second = {
-    machine,
-    results: [rowWith("mlp_tiny", 3), rowWith("matmul64", 4)],
-    bundleKb: 8,
-  };
+  const peers = { torch2: { why: "it has gone." } };
+  const variants = { "bun-t2": { why: "it is out." } };
+  const later = [rowWith("mlp_tiny", 3, { peers }), rowWith("matmul64", 4)];
+  const alone = rowWith("softmax", 5, { variants });
+  const second = { machine, results: [...later, alone], bundleKb: 8 };
   const both = merge(first, second);
   assert.deepEqual(
     both.results.map((row) => [row.work, row.ratio]),
@@ -197,6 +197,7 @@ test("a later run's rows replace an earlier one's, in the workloads' order", () 
       ["mlp_tiny", 3],
     ],
   );
+  assert.deepEqual(both.results[1]!.variants, variants); // Anneal alone adds, and replaces nothing
   assert.equal(both.bundleKb, 8);
 });
 
