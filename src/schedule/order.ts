@@ -126,11 +126,56 @@ export interface Draft {
   readonly stages: readonly Stage[];
 }
 
+const tile = 8;
+/** Loads that step further than this from lane to lane touch a line of memory for each lane. */
+const farLanes = 256;
+
+/** Turns data in tiles: where lanes lie far apart in what is read, but the steps of another axis side by
+ *  side, that axis runs just outside a few lanes, so that the lines of memory are used up while they
+ *  are at hand. */
+function turnInTiles(draft: Draft): Draft {
+  const { extents, parallel, vector, stages } = draft;
+  if (draft.inner.length > 0 || vector < 0 || extents[vector] % tile !== 0) return draft;
+  if (extents[vector] === tile) return draft;
+  const roots = stages.flatMap((s) => s.stores.map((st) => st.value));
+  let along = -1;
+  walk(roots, (e) => {
+    if (e.k !== "load" || Math.abs(e.at.coef[vector] ?? 0) < farLanes) return;
+    const beside = parallel.find((a) => e.at.coef[a] === 1 && extents[a] >= tile);
+    if (beside !== undefined) along = beside;
+  });
+  const plain = stages.every((s) => s.reduces.length === 0 && s.stores.every((st) => !st.scatter));
+  if (along < 0 || !plain) return draft;
+  const tiles = extents.length;
+  const others = parallel.filter((a) => a !== vector && a !== along);
+  const split = (f: Affine): Affine => {
+    const lanes = f.coef[vector] ?? 0;
+    const coef = Array.from({ length: tiles + 1 }, (_, i) => f.coef[i] ?? 0);
+    coef[tiles] = lanes * tile;
+    return { base: f.base, coef };
+  };
+  const memo = new Map<Expr, Expr>();
+  return {
+    ...draft,
+    extents: [...extents.map((n, a) => (a === vector ? tile : n)), extents[vector] / tile],
+    parallel: [...others, tiles, along, vector],
+    stages: stages.map((s) => ({
+      ...s,
+      stores: s.stores.map((st) => ({
+        ...st,
+        at: split(st.at),
+        value: mapForms(st.value, split, memo),
+      })),
+    })),
+  };
+}
+
 /** Renumbers axes (parallel first), merges neighbours and picks the grain. */
 export function finish(
-  draft: Draft,
+  given: Draft,
   rest: Pick<LoopKernel, "operands" | "regs" | "scalars">,
 ): LoopKernel {
+  const draft = turnInTiles(given);
   const { extents } = draft;
   const forms = formsOf(draft.stages);
   const outer = collapse(draft.parallel, forms, extents);

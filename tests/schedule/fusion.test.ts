@@ -88,6 +88,37 @@ describe("depthwise convolution", () => {
   });
 });
 
+describe("convolution with a stride", () => {
+  const attrs = { stride: [2, 2], lo: [1, 1], hi: [1, 1], dilation: [1, 1], groups: 1 };
+  const products = (p: Plan) =>
+    p.steps
+      .filter((s) => s.kernel.kind === "contract")
+      .reduce((n, s) => n + s.kernel.axes.reduce((m, d) => m * d, 1), 0);
+
+  it("has a gradient by phases, not over inserted zeros", () => {
+    const [x, w, g] = [data([4, 16, 16, 16]), data([32, 16, 3, 3]), data([4, 32, 8, 8])];
+    const [dx] = grad([b.conv(x, w, attrs)], [g], [x]) as [Node];
+    // Four phases of at most four taps each, where zeros between would make nine taps at each pixel.
+    expect(products(plan([dx]))).toBe(4 * 16 * 16 * 16 * 32 * 4);
+  });
+
+  it("of one tap is a contraction at the places that it saw", () => {
+    const one = { ...attrs, lo: [0, 0], hi: [0, 0] };
+    const [x, w, g] = [data([4, 16, 16, 16]), data([32, 16, 1, 1]), data([4, 32, 8, 8])];
+    const [dx] = grad([b.conv(x, w, one)], [g], [x]) as [Node];
+    expect(products(plan([dx]))).toBe(4 * 8 * 8 * 16 * 32);
+  });
+});
+
+describe("a change of layout", () => {
+  it("runs in tiles, lanes inside the axis that is read side by side", () => {
+    const p = plan([b.permute(data([8, 64, 1024]), [0, 2, 1])]);
+    const kernel = p.steps[0]!.kernel as LoopKernel;
+    expect(kernel.axes).toEqual([8, 8, 1024, 8]);
+    expect(kernel.vector).toBe(3);
+  });
+});
+
 describe("batch norm", () => {
   const [B, C, H] = [8, 16, 32];
   const [x, g] = [data([B, C, H, H]), data([B, C, H, H])];

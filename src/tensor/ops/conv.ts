@@ -4,6 +4,7 @@
 import * as b from "../../ir/build.ts";
 import { isFloat } from "../../ir/dtype.ts";
 import type { Node, Shape } from "../../ir/node.ts";
+import { transposedConv } from "../../ir/phases.ts";
 import { nodeOf, wrap } from "../core.ts";
 import type { Axes } from "../shape-types.ts";
 import type { Tensor } from "../tensor.ts";
@@ -124,7 +125,7 @@ function paddingOf(
   return [sizes, sizes];
 }
 
-/** The transpose of a convolution: zeros between the input's elements, then a convolution with the
+/** The transpose of a convolution, by phases of the stride, or else: zeros between the input's elements, then a convolution with the
  *  kernel turned around. */
 export function convTranspose(
   dims: Dims,
@@ -150,6 +151,16 @@ export function convTranspose(
     if (e < stride[i] || e < dilation[i]) return;
     throw argumentError(op, `outputPadding ${e} must be below the stride or the dilation`);
   });
+  if (dilation.every((d) => d === 1)) {
+    const size = kernel.map(
+      (k, i) => (input.shape[i + 2] - 1) * stride[i] - 2 * padding[i] + k + extra[i],
+    );
+    const attrs = { stride, lo: padding, groups };
+    const phases = size.some((d) => d < 1)
+      ? null
+      : transposedConv(input, nodeOf(weight), attrs, size);
+    if (phases) return finish(phases, bias, dims, single);
+  }
   let spread = input;
   stride.forEach((s, i) => {
     spread = spaced(spread, i + 2, s);
