@@ -43,6 +43,7 @@ export interface Grouping {
 export interface Hints {
   readonly realize: Set<Node>;
   readonly canonical: Set<Node>;
+  /** Contractions without an epilogue, and what can end none. */
   readonly noEpilogue: Set<Node>;
 }
 
@@ -87,6 +88,13 @@ export function borderOf(node: Node<"window">): Node<"pad"> | null {
   return isOp(base, "pad") && sizeOf(node.shape) >= 4 * sizeOf(base.shape) ? base : null;
 }
 
+/** What a gather reads: data, or numbers that must become data. */
+function tableOf(node: Node): Node {
+  const [table] = node.src;
+  const base = strideBase(table);
+  return isSource(base) && base.op !== "buffer" ? table : base;
+}
+
 /** Decides what becomes data. */
 function chooseRealized(
   graph: Graph,
@@ -107,7 +115,7 @@ function chooseRealized(
     } else if (node.op === "reduce" || node.op === "scatterAdd") {
       realized.add(node);
       if (node.op === "scatterAdd") realized.add(node.src[0]);
-    } else if (node.op === "gather") realized.add(strideBase(node.src[0]));
+    } else if (node.op === "gather") realized.add(tableOf(node));
     else if (isOp(node, "window")) {
       const base = borderOf(node);
       if (base) realized.add(base);
@@ -166,7 +174,7 @@ function findEpilogues(
   hints: Hints,
 ): Map<Node, Node> {
   const outputs = new Set(graph.outputs);
-  const claimed = new Set<Node>();
+  const claimed = new Set<Node>(hints.noEpilogue);
   const ends = new Map<Node, Node>();
   for (const node of [...order].reverse()) {
     if (!isContraction(node)) continue;

@@ -85,6 +85,7 @@ function lowerOrLearn(
         log?.(`again: ${describe(error)}`);
         const fresh = !hints.noEpilogue.has(error.contract);
         hints.noEpilogue.add(error.contract);
+        for (const end of group.items) hints.noEpilogue.add(end);
         if (!fresh) throw new Error(`lowering does not end: ${describe(error)}`);
         cutEpilogue(group, realized, again);
         return;

@@ -125,8 +125,8 @@ function paddingOf(
   return [sizes, sizes];
 }
 
-/** The transpose of a convolution, by phases of the stride, or else: zeros between the input's elements, then a convolution with the
- *  kernel turned around. */
+/** The transpose of a convolution, by phases of the stride, or else with zeros between the input's
+ *  elements and a convolution with the kernel turned around. */
 export function convTranspose(
   dims: Dims,
   x: Tensor,
