@@ -110,6 +110,7 @@ export function machineText(machine: Machine): string {
   const { cpu, cores, memoryGb, platform, node, calibration: c } = machine;
   return [
     `${cpu}, ${cores} cores, ${memoryGb} GB, ${platform}, Node ${node}, ${machine.date}`,
+    ...(machine.runs ? [`  pieced together from ${machine.runs} runs (see --from)`] : []),
     ...Object.entries(machine.versions).map(([name, version]) => `  ${name}: ${version}`),
     `  calibration bursts: median ${figure(c.median)} GFLOP/s (${figure(c.min)} to ${figure(c.max)})`,
   ].join("\n");

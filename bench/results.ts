@@ -63,6 +63,8 @@ export interface Machine {
   /** Calibration bursts over the run, GFLOP/s: how steady the machine was. */
   calibration: { median: number; min: number; max: number };
   versions: Record<string, string>;
+  /** Runs of which the results are made, where there is more than one. */
+  runs?: number;
 }
 
 export interface Results {
@@ -228,6 +230,7 @@ export function merge(earlier: Results, later: Results): Results {
   return {
     machine: {
       ...later.machine,
+      runs: (earlier.machine.runs ?? 1) + (later.machine.runs ?? 1),
       versions: { ...earlier.machine.versions, ...later.machine.versions },
       calibration: {
         median: median(speeds.map((c) => c.median)),
