@@ -2,7 +2,11 @@
 // and runs one of them in a memory of its own.
 
 import { ModuleBuilder } from "../../src/backend/wasm/assembler.ts";
-import { type ContractOptions, renderContract } from "../../src/backend/wasm/contract.ts";
+import {
+  type ContractOptions,
+  contractScratch,
+  renderContract,
+} from "../../src/backend/wasm/contract.ts";
 import { withFlags } from "../../src/backend/wasm/flags.ts";
 import type { DType } from "../../src/ir/dtype.ts";
 import { makeArray, type TypedArray, viewArray } from "../../src/ir/dtype.ts";
@@ -248,6 +252,8 @@ export class Runner {
       end += 64 * Math.ceil((8 * size + 128) / 64);
       return place;
     });
+    const scratch = end;
+    end += contractScratch(kernel);
     const memory = new WebAssembly.Memory({ initial: Math.ceil((end + 1024) / 65536) });
     const math: Record<string, (...x: number[]) => number> = {};
     for (const name of module.importedNames("math"))
@@ -264,6 +270,7 @@ export class Runner {
       words[params / 4 + places.length + i] = place;
       new Float64Array(memory.buffer, place, 1)[0] = x;
     });
+    words[params / 4 + places.length + scalars.length] = scratch;
     const compiled = withFlags(options.revectorize, () => new WebAssembly.Module(code));
     const instance = new WebAssembly.Instance(compiled, {
       env: { memory },

@@ -23,6 +23,7 @@ const first = { B: 64, H: 28, W: 28, IC: 1, OC: 32, kernel: 3, stride: 1 };
 const cases: Case[] = [
   matmul(64, 64, 64),
   matmul(64, 64, 64, { aT: true, packed: true }),
+  matmul(128, 256, 256, { aT: true, packed: true }),
   matmul(64, 64, 1024),
   matmul(64, 64, 1009),
   convForward(layer),

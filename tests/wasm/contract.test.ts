@@ -5,6 +5,7 @@ import { ModuleBuilder } from "../../src/backend/wasm/assembler.ts";
 import {
   type ContractOptions,
   contractParts,
+  contractScratch,
   keepsPartialSums,
   renderProbe,
 } from "../../src/backend/wasm/contract.ts";
@@ -73,6 +74,22 @@ describe.each(variants)("matmul in tiles of %s", (_, options) => {
             [65, 100, 129],
           ] as const)
             check(matmul(M, N, K, { aT, packed, base }), options);
+  });
+
+  it("copies the rows of a transposed operand whose sums lie far apart", () => {
+    for (const [M, N, K] of [
+      [64, 256, 64],
+      [192, 260, 100],
+      [320, 256, 1009],
+      [64, 300, 1300],
+    ] as const) {
+      const made = matmul(M, N, K, { aT: true, packed: true });
+      expect(contractScratch(made.kernel)).toBeGreaterThan(0);
+      check(made, options);
+    }
+    check(matmul(64, 256, 96, { aT: true, batch: 3 }), options);
+    expect(contractScratch(matmul(65, 256, 64, { aT: true }).kernel)).toBe(0);
+    expect(contractScratch(matmul(64, 256, 64).kernel)).toBe(0);
   });
 
   it("runs over a batch", () => {
@@ -292,6 +309,7 @@ describe("division of the work", () => {
   const cases: [string, Case][] = [
     ["matmul", matmul(257, 260, 300)],
     ["matmul with blocks of sums", matmul(200, 128, 1024)],
+    ["transposed matmul with copies", matmul(320, 300, 700, { aT: true, packed: true })],
     ["batched matmul", matmul(40, 48, 64, { batch: 60 })],
     ["convolution", convForward({ B: 4, H: 14, W: 14, IC: 32, OC: 64, kernel: 3, stride: 1 })],
     [

@@ -30,11 +30,12 @@ export class Stream {
   }
 
   /** Begins: the operand's address lies in word `operand` of the block at `params`. */
-  start(params: number, operand: number): void {
+  start(params: number, operand: number, terms: readonly Term[] = []): void {
     const pointer = this.local("part");
     this.f.get(params);
     this.f.mem("i32.load", 4 * operand);
     this.addConstant(this.at.base);
+    for (const term of terms) this.addTerm(term);
     this.f.set(pointer);
   }
 

@@ -6,8 +6,9 @@
 import type { ContractKernel } from "../../schedule/kernel.ts";
 import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
 import { emitDecode, emitFor } from "./contract-cursor.ts";
+import { Packer, type Packing } from "./contract-pack.ts";
 import { type ContractOptions, TileRenderer } from "./contract-tile.ts";
-import { type Partition, partition, tileRuns } from "./contract-tiling.ts";
+import { type Partition, partition, type TileRun, tileRuns } from "./contract-tiling.ts";
 
 /** Renders a simplified float32 contraction; see {@link renderContract}. */
 export function renderTiled(
@@ -41,7 +42,7 @@ class ContractRenderer extends TileRenderer {
   emit(): void {
     const { f, kernel } = this;
     this.epilogue.start(params);
-    this.a.start(params, kernel.a.operand);
+    this.rowsOfA.start(params, kernel.a.operand);
     this.b.start(params, kernel.b.operand);
     this.c.start(params, kernel.store.operand);
     const part = f.local("i32");
@@ -64,14 +65,57 @@ class ContractRenderer extends TileRenderer {
     const outers = this.range(outer, parts.outer);
     const panels = this.range(panel, parts.panels);
     const flat = i32();
+    const pack = this.packing === null ? null : this.startPacking(this.packing, tile);
     emitFor(f, { local: flat, ...batches }, () => {
       this.decode(flat, 0, this.kernel.batch);
       this.enter("batch", this.kernel.batch);
       this.emitBlocks(() => {
+        pack?.();
         if (parts.panelsInside) this.emitOuter(outers, tile, (row) => this.emitPanels(panels, row));
         else this.emitPanels(panels, () => this.emitOuter(outers, tile, (row) => row()));
       });
     });
+  }
+
+  /** Begins the pointer into the copies of this part, and returns what copies a block. */
+  private startPacking(packing: Packing, tiles: Piece): () => void {
+    const { f, kernel, parts } = this;
+    const all = tileRuns(parts.inner, this.rows);
+    const range = this.range(tiles, countOf(all));
+    const first = this.rowAt(range.from, all);
+    const runs = this.runsOf(range, all).map(({ from, to, ...run }) => ({
+      ...run,
+      from: this.minus(from, first),
+      to: this.minus(to, first),
+    }));
+    const word = kernel.operands.length + kernel.scalars.length;
+    this.a.start(params, word, [[first, -packing.rowStep]]);
+    const [from, scratch] = [f.local("i32"), f.local("i32")];
+    f.get(params);
+    f.mem("i32.load", 4 * word);
+    f.set(scratch);
+    const vectors = [f.local("v128"), f.local("v128")];
+    return () => {
+      f.get(this.rowsOfA.pointer("block"));
+      f.get(first);
+      f.i32(4);
+      f.op("i32.mul");
+      f.op("i32.add");
+      f.set(from);
+      const { zero } = this.tile;
+      const loops = this.sumLoops(0);
+      new Packer(f, { packing, loops, from, scratch, runs, vectors, zero }).emit();
+    };
+  }
+
+  private minus(x: number, y: number): number {
+    const { f } = this;
+    const local = f.local("i32");
+    f.get(x);
+    f.get(y);
+    f.op("i32.sub");
+    f.set(local);
+    return local;
   }
 
   /** The range of piece `piece` of `count` things, in locals. */
@@ -184,23 +228,44 @@ class ContractRenderer extends TileRenderer {
     if (!this.parts.panelsInside) enter();
     const { f, parts } = this;
     const runs = tileRuns(parts.inner, this.rows);
-    const count = runs.reduce((sum, run) => sum + run.count, 0);
-    const range = this.range(piece, count);
-    let firstTile = 0;
-    let firstRow = 0;
-    for (const run of runs) {
-      const bound = (tile: number) => this.rowOfTile(tile, firstTile, run, firstRow);
-      const [from, to] = [bound(range.from), bound(range.to)];
-      emitFor(f, { local: this.row, from, to, step: run.rows }, () =>
+    for (const { from, to, rows } of this.runsOf(this.range(piece, countOf(runs)), runs)) {
+      emitFor(f, { local: this.row, from, to, step: rows }, () =>
         each(() => {
           // Inside the loop over panels, whose pointers are the base of those of the rows.
           if (parts.panelsInside) enter();
-          this.emitTile(run.rows);
+          this.emitTile(rows);
         }),
       );
+    }
+  }
+
+  /** The rows of a range of tiles, in runs of tiles of one height, as locals. */
+  private runsOf(range: Stretch, runs: readonly TileRun[]): (TileRun & Stretch)[] {
+    let firstTile = 0;
+    let firstRow = 0;
+    return runs.map((run) => {
+      const bound = (tile: number) => this.rowOfTile(tile, firstTile, run, firstRow);
+      const [from, to] = [bound(range.from), bound(range.to)];
       firstTile += run.count;
       firstRow += run.count * run.rows;
+      return { ...run, from, to };
+    });
+  }
+
+  /** The first row of a tile, in a local: each run's first row and its rows before the tile, without
+   *  the rows of the runs before, which these have in full. */
+  private rowAt(tile: number, runs: readonly TileRun[]): number {
+    const { f } = this;
+    const local = f.local("i32");
+    const before = this.runsOf({ from: tile, to: tile }, runs);
+    const full = runs.slice(0, -1).map((_, i) => rowsOf(runs.slice(0, i + 1)));
+    f.i32(-full.reduce((sum, rows) => sum + rows, 0));
+    for (const { from } of before) {
+      f.get(from);
+      f.op("i32.add");
     }
+    f.set(local);
+    return local;
   }
 
   /** firstRow + rows · clamp(tile - firstTile, 0, count), in a local. */
@@ -235,4 +300,12 @@ class ContractRenderer extends TileRenderer {
     f.set(local);
     return local;
   }
+}
+
+function countOf(runs: readonly TileRun[]): number {
+  return runs.reduce((sum, run) => sum + run.count, 0);
+}
+
+function rowsOf(runs: readonly TileRun[]): number {
+  return runs.reduce((sum, run) => sum + run.count * run.rows, 0);
 }

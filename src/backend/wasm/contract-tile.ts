@@ -3,11 +3,12 @@
 // into the store. The fields are what all code of one kernel's function shares.
 // Not here: the loops over tiles (contract-render.ts), the multiplications (tile.ts).
 
-import type { ContractKernel } from "../../schedule/kernel.ts";
+import type { Affine, ContractKernel } from "../../schedule/kernel.ts";
 import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
 import { emitDecode, type Level, Stream, type Term } from "./contract-cursor.ts";
 import { Epilogue, isHeavy } from "./contract-epilogue.ts";
-import { type Partition, type SumBlocks, sumBlocks } from "./contract-tiling.ts";
+import { type Packing, packingOf } from "./contract-pack.ts";
+import { extentOf, type Partition, type SumBlocks, sumBlocks } from "./contract-tiling.ts";
 import { Frame } from "./expr.ts";
 import { type RowSource, type SumLoop, type TileLocals, TileSums, tileLocals } from "./tile.ts";
 
@@ -33,9 +34,13 @@ export class TileRenderer {
   /** A local with the index of each axis; of the lane, the first lane of the tile; of a sum, where
    *  its block begins. */
   protected readonly index: readonly number[];
+  /** What the tiles read: the operand, or copies of its rows. */
   protected readonly a: Stream;
   protected readonly b: Stream;
   protected readonly c: Stream;
+  protected readonly packing: Packing | null;
+  /** The operand itself. */
+  protected readonly rowsOfA: Stream;
   protected readonly frame: Frame;
   protected readonly tile: TileLocals;
   protected readonly epilogue: Epilogue;
@@ -63,7 +68,9 @@ export class TileRenderer {
     this.rows = options.relaxed || !options.revectorize ? options.rows : Math.min(options.rows, 4);
     const i32 = () => f.local("i32");
     this.index = kernel.axes.map(i32);
-    this.a = new Stream(f, kernel.a.at, 4);
+    this.packing = packingOf(kernel, parts);
+    this.rowsOfA = new Stream(f, kernel.a.at, 4);
+    this.a = this.packing ? new Stream(f, copiesOfA(kernel, this.packing), 4) : this.rowsOfA;
     this.b = new Stream(f, kernel.b.at, 4);
     this.c = new Stream(f, kernel.store.at, 4);
     this.frame = new Frame(module, f, kernel.operands, options);
@@ -84,7 +91,8 @@ export class TileRenderer {
   }
 
   protected enter(level: Level, axes: readonly number[]): void {
-    for (const stream of this.streams)
+    const above = level === "batch" || level === "block" ? [this.rowsOfA] : [];
+    for (const stream of new Set([...this.streams, ...above]))
       stream.enter(
         level,
         axes.map((axis): Term => [this.index[axis]!, stream.at.coef[axis]!]),
@@ -110,7 +118,14 @@ export class TileRenderer {
     const b = this.pointers[this.rows]!;
     f.get(this.b.pointer("panel"));
     f.set(b);
-    new TileSums(f, this.tile, sources, b, this.sumLoops(), this.madd).emit();
+    new TileSums(
+      f,
+      this.tile,
+      sources,
+      b,
+      this.sumLoops(this.packing ? rows : 0),
+      this.madd,
+    ).emit();
     this.emitFinish(rows);
   }
 
@@ -141,7 +156,7 @@ export class TileRenderer {
   private sources(rows: number): RowSource[] {
     const { f, kernel, parts } = this;
     const inner = kernel.rows[kernel.rows.length - 1]!;
-    const step = 4 * kernel.a.at.coef[inner]!;
+    const step = this.packing ? 4 : 4 * kernel.a.at.coef[inner]!;
     const [pointer] = this.pointers;
     if (!parts.flat) {
       f.get(this.a.pointer("tile"));
@@ -162,11 +177,15 @@ export class TileRenderer {
     return { local: this.c.pointer("tile"), offset: 4 * r * kernel.store.at.coef[inner]! };
   }
 
-  private sumLoops(): SumLoop[] {
+  /** The loops over the sums of a block; in copies of `copied` rows, or in the operands. */
+  protected sumLoops(copied: number): SumLoop[] {
     const { kernel, blocks, turns } = this;
-    return kernel.sums.slice(blocks.axis).map((axis, i): SumLoop => {
+    const axes = kernel.sums.slice(blocks.axis);
+    return axes.map((axis, i): SumLoop => {
       const extent = kernel.axes[axis]!;
-      const step = { a: 4 * kernel.a.at.coef[axis]!, b: 4 * kernel.b.at.coef[axis]! };
+      const inside = extentOf(kernel, axes.slice(i + 1));
+      const a = 4 * (copied > 0 ? copied * inside : kernel.a.at.coef[axis]!);
+      const step = { a, b: 4 * kernel.b.at.coef[axis]! };
       if (i > 0 || blocks.count === 1) return { extent, ...step };
       if (extent % blocks.size === 0) return { extent: blocks.size, ...step };
       return { extent: divisor(blocks.size, extent), ...step, turns };
@@ -289,6 +308,11 @@ export class TileRenderer {
       f.mem("v128.store", offset + 16 * v);
     });
   }
+}
+
+/** Where the tiles find the copies of a: tiles lie one after the other. */
+function copiesOfA({ axes, rows }: ContractKernel, { rowStep }: Packing): Affine {
+  return { base: 0, coef: axes.map((_, axis) => (axis === rows[0] ? rowStep : 0)) };
 }
 
 /** The largest of 4, 2, 1 that divides the length of every block. */

@@ -3,7 +3,7 @@
 // so that the sums have one order at any number of threads and in any tile. Works on simplified
 // kernels (contract-shape.ts). Not here: code.
 
-import { type ContractKernel, walk } from "../../schedule/kernel.ts";
+import { type Affine, type ContractKernel, walk } from "../../schedule/kernel.ts";
 
 /** The rows of the largest tile: 6 × 16 floats fill the registers of 256 bits. */
 export const maxRows = 6;
@@ -17,6 +17,9 @@ const cachedFloats = 80000;
 
 /** Floats of b that may stay in the first-level cache while a and the results pass by. */
 const firstFloats = 2048;
+
+/** Panels from which copies of a are paid back. */
+const packedPanels = 16;
 
 /** The work as a grid: batches × outer rows × tiles of inner rows × panels. */
 export interface Partition {
@@ -88,21 +91,25 @@ interface Grid {
   readonly panels: number;
   /** Sums in one block. */
   readonly sums: number;
+  /** Every piece of columns copies the rows of a. */
+  readonly packed: boolean;
 }
 
 /** Into how many pieces rows and panels are cut: at least `parts` where they allow it, none of
  *  which overflows the cache, in the way that rereads least. */
-function cutGrid({ parts, rows, units, panels, sums }: Grid): [number, number] {
+function cutGrid({ parts, rows, units, panels, sums, packed }: Grid): [number, number] {
   let best: [number, number] = [units, panels];
   let least = Number.POSITIVE_INFINITY;
   for (let p = 1; p <= panels; p++) {
     const columns = 16 * Math.ceil(panels / p);
-    const fitting = (cachedFloats - columns * sums) / (sums + columns);
+    // Copies of a stay in the cache, and b streams past them.
+    const own = packed ? 0 : columns;
+    const fitting = (cachedFloats - own * sums) / (sums + own);
     if (fitting < maxRows && p < panels) continue;
     const forCache = Math.ceil(rows / Math.max(fitting, maxRows));
     const r = Math.min(units, Math.max(Math.ceil(parts / p), parts > 1 ? forCache : 1));
     // Every piece of columns reads all rows, and the other way round; too few parts is worse.
-    const read = p * rows + r * 16 * panels + Math.max(0, parts - p * r) * 1e6;
+    const read = (packed ? 4 : 1) * p * rows + r * 16 * panels + Math.max(0, parts - p * r) * 1e6;
     if (read < least) {
       least = read;
       best = [r, p];
@@ -132,6 +139,7 @@ export function partition(kernel: ContractKernel): Partition {
     units: outer * Math.ceil(inner / maxRows),
     panels,
     sums: sums / blocks.count,
+    packed: !flat && packsRows(kernel),
   });
   const outerChunks = Math.min(outer, r);
   const tile = Math.min(Math.ceil(inner / maxRows), Math.ceil(r / outerChunks));
@@ -165,7 +173,13 @@ export interface SumBlocks {
 
 /** Sums up to here stay one block. */
 const longSum = 640;
-const blockSums = 512;
+/** How long a block is about: short where few results make it cheap to take them up again, for then
+ *  the memory's own prefetching keeps ahead of the tiles; long where the results fill caches. */
+const blockSums = [
+  { results: 1536, sums: 32 },
+  { results: 32768, sums: 192 },
+  { results: Number.POSITIVE_INFINITY, sums: 512 },
+];
 
 /** Whether the epilogue loads from the store's operand, which then cannot hold anything before. */
 export function rereadsStore({ store }: ContractKernel): boolean {
@@ -176,34 +190,63 @@ export function rereadsStore({ store }: ContractKernel): boolean {
   return found;
 }
 
-/** Cuts long sums into blocks of about 512, so that a panel of the block stays in the nearest caches
- *  while the tiles run over it. Shorter blocks load and store the results more often. */
+/** Cuts long sums into blocks, so that a panel of the block stays in the nearest caches
+ *  while the tiles run over it. */
 export function sumBlocks(kernel: ContractKernel): SumBlocks {
   const extents = kernel.sums.map((axis) => kernel.axes[axis]!);
   const total = extentOf(kernel, kernel.sums);
   if (total <= longSum || extentOf(kernel, kernel.rows) <= 2 * maxRows || rereadsStore(kernel))
     return { axis: 0, size: extents[0]!, perAxis: 1, count: 1 };
+  const results = extentOf(kernel, kernel.rows) * 16 * kernel.axes[kernel.panel]!;
+  const near = blockSums.find((row) => results <= row.results)!.sums;
   let axis = extents.length - 1;
   let inside = 1;
-  while (axis > 0 && inside * extents[axis]! <= 512) inside *= extents[axis--]!;
-  const size = blockSize(extents[axis]!, inside);
+  while (axis > 0 && inside * extents[axis]! <= near) inside *= extents[axis--]!;
+  const size = blockSize(extents[axis]!, inside, near);
   const perAxis = Math.ceil(extents[axis]! / size);
   const before = extents.slice(0, axis).reduce((product, n) => product * n, 1);
   return { axis, size, perAxis, count: before * perAxis };
 }
 
-/** The divisor of `extent` that makes blocks of 320 to 1024 sums nearest to 512, else nearly equal
- *  blocks (a multiple of 4 long, so that all but the last can be unrolled). */
-function blockSize(extent: number, inside: number): number {
+/** Sums of the longest block. */
+export function blockLength(kernel: ContractKernel): number {
+  const { axis, size, count } = sumBlocks(kernel);
+  const inside = extentOf(kernel, kernel.sums.slice(count > 1 ? axis + 1 : 0));
+  return count > 1 ? size * inside : inside;
+}
+
+/** Whether consecutive sums lie a multiple of 256 bytes apart. */
+export function scattered({ sums }: ContractKernel, { coef }: Affine): boolean {
+  const step = Math.abs(coef[sums[sums.length - 1]!]!);
+  return step > 0 && step % 64 === 0;
+}
+
+/** Whether the rows of a, which lie side by side, are worth copying: their sums are scattered, and
+ *  each element meets columns enough. */
+export function packsRows(kernel: ContractKernel): boolean {
+  const { axes, a, rows, panel } = kernel;
+  return (
+    rows.length === 1 &&
+    axes[rows[0]!]! >= 2 * maxRows &&
+    a.at.coef[rows[0]!] === 1 &&
+    axes[panel]! >= packedPanels &&
+    blockLength(kernel) >= 64 &&
+    scattered(kernel, a.at)
+  );
+}
+
+/** The divisor of `extent` that makes blocks of 5/8 to 2 times `near` sums, nearest to it, else nearly
+ *  equal blocks (a multiple of 4 long, so that all but the last can be unrolled). */
+function blockSize(extent: number, inside: number, near: number): number {
   let best = 0;
   for (let size = 1; size <= extent; size++) {
     const sums = size * inside;
-    if (sums > 2 * blockSums) break;
-    if (extent % size !== 0 || sums < 0.625 * blockSums) continue;
-    if (best === 0 || Math.abs(sums - blockSums) < Math.abs(best * inside - blockSums)) best = size;
+    if (sums > 2 * near) break;
+    if (extent % size !== 0 || sums < 0.625 * near) continue;
+    if (best === 0 || Math.abs(sums - near) < Math.abs(best * inside - near)) best = size;
   }
   if (best > 0) return best;
-  const blocks = Math.max(1, Math.round((extent * inside) / blockSums));
+  const blocks = Math.max(1, Math.round((extent * inside) / near));
   const size = Math.ceil(extent / blocks);
   return size > 8 ? Math.ceil(size / 4) * 4 : size;
 }

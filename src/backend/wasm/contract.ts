@@ -7,6 +7,7 @@ import type { ContractKernel, Operand } from "../../schedule/kernel.ts";
 import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
 import { isHeavy } from "./contract-epilogue.ts";
 import { loopOfContract } from "./contract-loop.ts";
+import { packingOf } from "./contract-pack.ts";
 import { renderTiled } from "./contract-render.ts";
 import { simplify } from "./contract-shape.ts";
 import type { ContractOptions } from "./contract-tile.ts";
@@ -21,6 +22,13 @@ export type { ContractOptions } from "./contract-tile.ts";
 export function contractParts(kernel: ContractKernel): number {
   const simple = simplify(kernel);
   return isTiled(simple) ? countParts(partition(simple)) : simple.axes[0]!;
+}
+
+/** Bytes of scratch memory that a thread needs for the kernel, for copies of what lies badly. Where
+ *  there are any, their address follows the kernel's scalars among its parameters. */
+export function contractScratch(kernel: ContractKernel): number {
+  const simple = simplify(kernel);
+  return isTiled(simple) ? (packingOf(simple, partition(simple))?.bytes ?? 0) : 0;
 }
 
 /** Renders a contraction as a function `(p, lo, hi)` of the module: addresses at p, parts lo to hi.
