@@ -4,7 +4,7 @@
 
 import type { Kernel } from "../../schedule/kernel.ts";
 import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
-import { contractParts, renderContract } from "./contract.ts";
+import { contractParts, contractScratch, renderContract } from "./contract.ts";
 import type { ContractOptions } from "./contract-tile.ts";
 import { renderLoop } from "./loop.ts";
 import { renderWinograd } from "./winograd.ts";
@@ -22,7 +22,7 @@ interface Kind<T extends Kernel> {
 
 const kinds: { readonly [K in Kernel["kind"]]: Kind<Of<K>> } = {
   loop: { render: renderLoop, parts: ({ axes }) => axes[0]!, threadBytes: () => 0 },
-  contract: { render: renderContract, parts: contractParts, threadBytes: () => 0 },
+  contract: { render: renderContract, parts: contractParts, threadBytes: contractScratch },
   winograd: {
     render: renderWinograd,
     parts: (kernel) => shapeOf(kernel).blocks.count,
