@@ -182,6 +182,25 @@ function* convolutions(): Generator<Case> {
   };
 }
 
+function* weightGradients(): Generator<Case> {
+  for (const c of convs) {
+    const size = c.w.slice(2);
+    const places = size.map((k, i) => {
+      const room = c.x[i + 2]! + c.lo[i]! + c.hi[i]! - c.dilation[i]! * (k - 1) - 1;
+      return Math.floor(room / c.stride[i]!) + 1;
+    });
+    const leaves = [leaf(c.x, "float64"), leaf([c.x[0]!, c.w[0]!, ...places], "float64", 2)];
+    const build = (x: Node, g: Node) => ir.convWeights(x, g, { ...attrsOf(c), size });
+    const name = `weights of conv [${c.x}] [${c.w}] stride ${c.stride} groups ${c.groups}`;
+    yield {
+      name: `${name} pad ${c.lo}|${c.hi}`,
+      leaves,
+      build: (x, g) => build(x!, g!),
+      smooth: true,
+    };
+  }
+}
+
 function attrsOf({ stride, lo, hi, dilation, groups }: Conv) {
   return { stride, lo, hi, dilation, groups };
 }
@@ -191,4 +210,5 @@ export const contractCases: readonly Case[] = [
   ...shapes(),
   ...around(),
   ...convolutions(),
+  ...weightGradients(),
 ];
