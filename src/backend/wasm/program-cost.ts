@@ -28,9 +28,11 @@ export function costOf(kernel: Kernel): number {
   return (kernel.kind === "contract" ? contractCost(kernel) : winogradCost(kernel)) / 1000;
 }
 
-/** Nine products for each element of the result, of which about a third are done. */
+/** Nine products for each channel of each pixel and each output, of which about a third are done. */
 function winogradCost(kernel: WinogradKernel | WinogradSumsKernel): number {
-  return 3 * product(kernel.axes) * kernel.image.channels * tileProduct;
+  // The sums have the channels among their axes, and the pieces, which share the work.
+  const times = kernel.kind === "winograd" ? kernel.image.channels : 1 / kernel.axes[0]!;
+  return 3 * product(kernel.axes) * times * tileProduct;
 }
 
 function product(extents: readonly number[]): number {
