@@ -56,9 +56,11 @@ function stridedLoads({ lowerer, axes, vector }: Loops, stages: readonly Stage[]
   const roots = stages.flatMap((s) => [...s.stores, ...s.reduces].map((x) => x.value));
   const guarded = new Set<Expr>();
   const found = new Map<string, Load[]>();
+  const masked: Expr[] = [];
   walk(roots, (e) => {
-    if (e.k === "masked") walk([e.x], (x) => guarded.add(x));
+    if (e.k === "masked") masked.push(e.x);
   });
+  walk(masked, (e) => guarded.add(e));
   walk(roots, (e) => {
     if (e.k !== "load" || guarded.has(e) || written.has(e.operand)) return;
     const coef = axes.map((a) => e.at.coef[a] ?? 0);

@@ -59,7 +59,9 @@ export class Frame {
    *  only seems to carry keep the engine from packing pairs. */
   readonly zero: number;
   private readonly setUp = new Map<string, number>();
-  private readonly temps: { local: number; type: ValType; live: boolean }[] = [];
+  /** Every temporary, and the free ones of each type, the one given back last at the end. */
+  private readonly temps = new Map<number, { readonly type: ValType; live: boolean }>();
+  private readonly free: { [T in ValType]?: number[] } = {};
 
   constructor(
     module: ModuleBuilder,
@@ -128,23 +130,22 @@ export class Frame {
 
   /** A temporary; its value is undefined. */
   take(type: ValType): number {
-    let temp = this.temps.find((t) => !t.live && t.type === type);
-    if (temp === undefined) {
-      temp = { local: this.f.local(type), type, live: true };
-      this.temps.push(temp);
-    }
-    temp.live = true;
-    return temp.local;
+    const free = this.free[type]?.pop();
+    const local = free ?? this.f.local(type);
+    this.temps.set(local, { type, live: true });
+    return local;
   }
 
   release(local: number): void {
-    const temp = this.temps.find((t) => t.local === local);
-    if (temp !== undefined) temp.live = false;
+    const temp = this.temps.get(local);
+    if (!temp?.live) return;
+    temp.live = false;
+    (this.free[temp.type] ??= []).push(local);
   }
 
   /** To be called at the end of a loop's body: forgets the vectors in free temporaries. */
   forgetTemps(): void {
-    for (const t of this.temps) if (!t.live && t.type === "v128") this.forget(t.local);
+    for (const [local, t] of this.temps) if (!t.live && t.type === "v128") this.forget(local);
   }
 
   /** Makes a dead v128 local look unchanged by the loop. */
