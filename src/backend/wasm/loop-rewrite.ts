@@ -24,9 +24,14 @@ export class Rewriter {
   private readonly known = new Map<string, Expr>();
   private readonly numbers = new Map<Expr, number>();
 
-  /** `root` at a point, with what `reg` gives for its registers. */
-  at(root: Expr, point: Point, reg: (r: Register) => Expr): Expr {
-    const done = new Map<Expr, Expr>();
+  /** `root` at a point, with what `reg` gives for its registers, and other expressions `instead`. */
+  at(
+    root: Expr,
+    point: Point,
+    reg: (r: Register) => Expr,
+    instead: ReadonlyMap<Expr, Expr> = new Map(),
+  ): Expr {
+    const done = new Map(instead);
     const go = (e: Expr): Expr => {
       let made = done.get(e);
       if (made === undefined) {

@@ -21,6 +21,7 @@ import {
   vectorAxis,
   weight,
 } from "./loop-analysis.ts";
+import { keepDear } from "./loop-keep.ts";
 import { LoopNest, one, type Span } from "./loop-nest.ts";
 import { Accumulators, isArg } from "./loop-reduce.ts";
 import { Streams } from "./loop-streams.ts";
@@ -70,7 +71,7 @@ class LoopRenderer {
     this.frame = frame;
     this.f = frame.f;
     this.vector = vectorAxis(original);
-    const { kernel, sums } = unroll(original, this.vector);
+    const { kernel, sums } = unroll(keepDear(original), this.vector);
     this.kernel = kernel;
     const emitter = this.vector >= 0 ? new VectorEmitter(frame) : new ScalarEmitter(frame);
     this.emitter = emitter;
