@@ -80,10 +80,13 @@ export interface Results {
  */
 const TOLERANCE = { train: 1e-4, infer: 1e-4, matmul: 1e-4, rows: 1e-4, eltwise: 2e-3 };
 /**
- * Twenty batch norms in a row amplify rounding: after a few steps PyTorch itself differs so much
- * between one thread and two. The first steps are held to the limit of the others.
+ * Where training amplifies rounding, the later steps have a limit of their own; the first are held to
+ * that of the others. resnet20_cifar: after a few of its batch norms PyTorch itself differs so much
+ * between one thread and two. cnn_mnist: a convolution by transforms rounds to 8e-7 of the rms of
+ * its results rather than 4e-7, and in float64 with noise of that size on the second convolution and
+ * its gradients PyTorch's own losses move by 1.3e-4 within 20 steps of Adam, but by 8e-7 within five.
  */
-const LATER_TOLERANCE: Record<string, number> = { resnet20_cifar: 2e-3 };
+const LATER_TOLERANCE: Record<string, number> = { resnet20_cifar: 2e-3, cnn_mnist: 1e-3 };
 const FIRST_STEPS = 5;
 
 /** The rows of one workload, one for each thread count. */
