@@ -214,3 +214,15 @@ describe("findFirst", () => {
     expect(findFirst(makeGraph([ir.unary("sqrt", x)]), [x.buffer!.host!], [], hasNaN)).toBeNull();
   });
 });
+
+describe("composites", () => {
+  it("convolve a permuted image", () => {
+    const image = leaf("float64", [1, 2, 3, 4, 5, 6, 7, 8, 9], [3, 3, 1, 1]);
+    const x = ir.permute(image, [2, 3, 0, 1]); // (1, 1, 3, 3)
+    const w = leaf("float64", [1, 10, 100, 1000], [1, 1, 2, 2]);
+    const none = { lo: [0, 0], hi: [0, 0], stride: [1, 1], dilation: [1, 1], groups: 1 };
+    expect(valuesOf(ir.conv(x, w, none))).toEqual([5421, 6532, 8754, 9865]);
+    const y = ir.permute(leaf("float64", [2], [1, 1, 1, 1]), [3, 2, 1, 0]);
+    expect(valuesOf(ir.conv(y, y, none))).toEqual([4]);
+  });
+});

@@ -5,7 +5,7 @@
 import { expand, isComposite } from "../../ir/composite.ts";
 import { type DType, makeArray, roundTo, type TypedArray } from "../../ir/dtype.ts";
 import type { Graph } from "../../ir/graph.ts";
-import { type Node, topological } from "../../ir/node.ts";
+import { Node, topological } from "../../ir/node.ts";
 import { compute } from "./compute.ts";
 
 /** Sees each computed node with its row-major elements; returning true stops the run. */
@@ -86,10 +86,14 @@ function countReaders(order: readonly Node[], outputs: readonly Node[]): Map<Nod
   return readers;
 }
 
+// The expansion is built over stand-ins: over the sources themselves it may reach past them (a product
+// takes over the permutation of an operand), to nodes whose values are gone.
 function throughExpansion(node: Node, src: readonly TypedArray[]): TypedArray {
-  const known = new Map(node.src.map((s, i) => [s, src[i]!]));
+  const inputs = node.src.map((s) => new Node("buffer", s.dtype, s.shape, [], null));
+  const known = new Map(inputs.map((s, i) => [s as Node, src[i]!]));
   const rule = expand[node.op as keyof typeof expand] as (node: Node) => Node;
-  return evaluate([rule(node)], known)[0]!;
+  const alike = new Node(node.op, node.dtype, node.shape, inputs, node.attrs);
+  return evaluate([rule(alike)], known)[0]!;
 }
 
 function single(dtype: DType, value: number): TypedArray {
