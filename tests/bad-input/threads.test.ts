@@ -100,8 +100,11 @@ describe("memory with threads on", () => {
     await backend.ready();
     await run(500);
     const before = { wasm: backend.memoryBytes(), arrays: process.memoryUsage().arrayBuffers };
-    await run(compiled ? 9000 : 4000);
-    expect(backend.memoryBytes()).toBe(before.wasm);
+    await run(compiled ? 36_000 : 4000);
+    // Batches of 8 kB made on the device stay there until some 32 to 128 MB of them are looked through
+    // for what nobody holds; all of them would be 295 MB and reach the budget of 256.
+    const most = compiled ? 160 * 2 ** 20 : before.wasm;
+    expect(backend.memoryBytes()).toBeLessThanOrEqual(most);
     expect(process.memoryUsage().arrayBuffers - before.arrays).toBeLessThan(32 * 2 ** 20);
   });
 });
