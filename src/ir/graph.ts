@@ -21,36 +21,46 @@ export interface Graph {
 export class Interner {
   private readonly table = new Map<string, Node>();
   private readonly ids = new Map<Node, number>();
+  /** For each node that it knows what it is, by the numbers of its sources; names no data. */
+  readonly texts: string[] = [];
 
   /** A node with the given sources: the known equal one, or `node` (a copy if its sources differ). */
   intern(node: Node, src: readonly Node[]): Node {
-    const key = this.keyOf(node, src);
+    let text = `${node.op} ${node.dtype} ${node.shape} ${attrsKey(node)}`;
+    for (const s of src) text += ` ${this.ids.get(s)}`;
+    // Distinct buffers stay distinct, as do distinct scalars: both are inputs.
+    let key = text;
+    if (node.op === "buffer") key += `#${node.buffer!.id}`;
+    if (node.op === "scalar") key += `#${node.id}`;
     const known = this.table.get(key);
     if (known) return known;
     const same = src.length === node.src.length && src.every((s, i) => s === node.src[i]);
     const fresh = same ? node : withSources(node, src);
     this.ids.set(fresh, this.ids.size);
+    this.texts.push(text);
     this.table.set(key, fresh);
     return fresh;
   }
 
-  private keyOf(node: Node, src: readonly Node[]): string {
-    let key = `${node.op}|${node.dtype}|${node.shape}|`;
-    key += attrsKey(node);
-    // Distinct buffers stay distinct, as do distinct scalars: both are inputs.
-    if (node.op === "buffer") key += `#${node.buffer!.id}`;
-    if (node.op === "scalar") key += `#${node.id}`;
-    for (const s of src) key += `,${this.ids.get(s)}`;
-    return key;
+  /** The number of a node that it knows. */
+  numberOf(node: Node): number {
+    return this.ids.get(node)!;
   }
 }
+
+const attrsKeys = new WeakMap<object, string>();
 
 /** JSON knows neither -0 nor NaN nor the infinities, which constants and paddings may be. */
 function attrsKey(node: Node): string {
   if (node.attrs === null) return "";
+  const known = attrsKeys.get(node.attrs);
+  if (known !== undefined) return known;
   const value = isOp(node, "const") || isOp(node, "pad") ? node.attrs.value : 0;
   const text = JSON.stringify(node.attrs);
-  return Number.isFinite(value) && !Object.is(value, -0) ? text : `${text}${1 / value} ${value}`;
+  const key =
+    Number.isFinite(value) && !Object.is(value, -0) ? text : `${text}${1 / value} ${value}`;
+  attrsKeys.set(node.attrs, key);
+  return key;
 }
 
 function withSources(node: Node, src: readonly Node[]): Node {
@@ -65,18 +75,14 @@ export function makeGraph(outputs: readonly Node[], assign?: readonly (Buffer | 
   const done = new Map<Node, Node>();
   const inputs: Node[] = [];
   const scalars: Node[] = [];
-  const position = new Map<Node, number>();
-  let key = "";
   for (const node of topological(outputs)) {
     const src = node.src.map((s) => done.get(s)!);
+    const before = interner.texts.length;
     const mine = interner.intern(node, src);
     done.set(node, mine);
-    if (position.has(mine)) continue;
-    position.set(mine, position.size);
+    if (interner.texts.length === before) continue;
     if (mine.op === "buffer") inputs.push(mine);
     if (mine.op === "scalar") scalars.push(mine);
-    const attrs = attrsKey(mine);
-    key += `${mine.op} ${mine.dtype} ${mine.shape} ${attrs} ${src.map((s) => position.get(s))};`;
   }
   const buffers = inputs.map((n) => n.buffer);
   const into = outputs.map((_, i) => {
@@ -86,7 +92,8 @@ export function makeGraph(outputs: readonly Node[], assign?: readonly (Buffer | 
     return at;
   });
   const mine = outputs.map((o) => done.get(o)!);
-  key += `=> ${mine.map((o) => position.get(o))} into ${into}`;
+  const ends = mine.map((o) => interner.numberOf(o));
+  const key = `${interner.texts.join(";")} => ${ends} into ${into}`;
   return { inputs, scalars, outputs: mine, into, key };
 }
 

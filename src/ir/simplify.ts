@@ -13,7 +13,7 @@ import {
   sameShape,
 } from "./build.ts";
 import { roundTo } from "./dtype.ts";
-import { type Graph, Interner, makeGraph } from "./graph.ts";
+import { type Graph, Interner } from "./graph.ts";
 import { isOp, Node, type Shape, sizeOf, topological } from "./node.ts";
 import type { Op } from "./op.ts";
 
@@ -43,20 +43,8 @@ export function rewrite(graph: Graph, ...tables: readonly Rules[]): Graph {
     }
     return node;
   };
-  const outputs = graph.outputs.map(settle);
-  return remake(graph, outputs);
-}
-
-/** The same inputs and scalars in the same order, whatever the rewritten nodes still use. */
-function remake(graph: Graph, outputs: readonly Node[]): Graph {
-  const interned = makeGraph(outputs);
-  return {
-    inputs: graph.inputs,
-    scalars: graph.scalars,
-    outputs: interned.outputs,
-    into: graph.into,
-    key: graph.key,
-  };
+  // The interner has merged what is equal. Inputs and scalars stay, whatever is still used.
+  return { ...graph, outputs: graph.outputs.map(settle) };
 }
 
 /** The number that every element of a node is, or null. */

@@ -216,6 +216,8 @@ export interface WinogradSumsKernel {
 
 export type Kernel = LoopKernel | ContractKernel | WinogradKernel | WinogradSumsKernel;
 
+const none: readonly Expr[] = [];
+
 /** The expressions that an expression is computed from. */
 export function sources(e: Expr): readonly Expr[] {
   switch (e.k) {
@@ -233,7 +235,7 @@ export function sources(e: Expr): readonly Expr[] {
     case "random":
       return [e.seed, e.base];
     default:
-      return [];
+      return none;
   }
 }
 
@@ -267,16 +269,12 @@ export function rebuild(e: Expr, form: (at: Affine) => Affine, source: (x: Expr)
 /** Calls `visit` once for each expression below and including the roots, sources first. */
 export function walk(roots: readonly Expr[], visit: (e: Expr) => void): void {
   const seen = new Set<Expr>();
-  const stack: { e: Expr; done: boolean }[] = [];
-  for (let i = roots.length - 1; i >= 0; i--) stack.push({ e: roots[i], done: false });
-  while (stack.length > 0) {
-    const { e, done } = stack.pop() as { e: Expr; done: boolean };
-    if (done) {
-      visit(e);
-    } else if (!seen.has(e)) {
-      seen.add(e);
-      stack.push({ e, done: true });
-      for (const x of sources(e)) if (!seen.has(x)) stack.push({ e: x, done: false });
-    }
-  }
+  const go = (e: Expr): void => {
+    if (seen.has(e)) return;
+    seen.add(e);
+    const from = sources(e);
+    for (let i = from.length - 1; i >= 0; i--) go(from[i]!);
+    visit(e);
+  };
+  for (const root of roots) go(root);
 }

@@ -1,7 +1,7 @@
 // Expressions at fixed indices of some axes. Equal results are one object, so that what the points of
 // an unrolled loop share is computed once. Not here: which loops are unrolled (loop-unroll.ts).
 
-import { type Affine, type Expr, rebuild } from "../../schedule/kernel.ts";
+import { type Affine, type Expr, type Range, rebuild } from "../../schedule/kernel.ts";
 
 /** The index of each axis that is fixed. */
 export type Point = ReadonlyMap<number, number>;
@@ -31,7 +31,8 @@ export class Rewriter {
     reg: (r: Register) => Expr,
     instead: ReadonlyMap<Expr, Expr> = new Map(),
   ): Expr {
-    const done = new Map(instead);
+    const done = new Map<Expr, Expr>();
+    for (const [from, to] of instead) done.set(from, this.intern(to));
     const go = (e: Expr): Expr => {
       let made = done.get(e);
       if (made === undefined) {
@@ -47,8 +48,8 @@ export class Rewriter {
   /** The one object for all expressions like this one; its sources must have come from here. */
   intern(e: Expr): Expr {
     if (this.numbers.has(e)) return e;
-    const key = Object.entries(e).map(([name, part]) => `${name}:${this.text(part)}`);
-    const text = key.join(" ");
+    let text = "";
+    for (const name in e) text += `${this.text(e[name as keyof Expr])} `;
     const known = this.known.get(text);
     if (known !== undefined) return known;
     this.known.set(text, e);
@@ -56,11 +57,10 @@ export class Rewriter {
     return e;
   }
 
-  private text(part: unknown): string {
-    if (typeof part === "object" && part !== null) {
-      const number = this.numbers.get(part as Expr);
-      return number === undefined ? JSON.stringify(part) : `@${number}`;
-    }
-    return Object.is(part, -0) ? "-0" : String(part);
+  private text(part: string | number | Affine | Expr | readonly Range[]): string {
+    if (typeof part !== "object") return Object.is(part, -0) ? "-0" : String(part);
+    if ("coef" in part) return `${part.base}:${part.coef}`;
+    if ("k" in part) return `@${this.numbers.get(part)}`;
+    return part.map(({ at, size }) => `${at.base}:${at.coef}<${size}`).join();
   }
 }

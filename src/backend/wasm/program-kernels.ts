@@ -92,16 +92,20 @@ export class KernelCache {
  *  Unlike JSON it tells infinities, NaN and -0 apart; shared expressions are written once. */
 function codeKey(kernel: Kernel): string {
   const seen = new Map<object, number>();
-  const code =
-    kernel.kind === "loop" ? { ...kernel, axes: [-1, ...kernel.axes.slice(1)], grain: 0 } : kernel;
-  return JSON.stringify(code, (_, value) => {
-    if (typeof value === "number") {
-      return Number.isFinite(value) && !Object.is(value, -0) ? value : `${1 / value} ${value}`;
+  const text = (value: unknown): string => {
+    if (Object.is(value, -0)) return "-0";
+    if (typeof value !== "object" || value === null) return `${value}`;
+    if (Array.isArray(value)) {
+      return typeof value[0] === "number" ? `[${value}]` : `[${value.map(text).join()}]`;
     }
-    if (value === null || typeof value !== "object" || !("k" in value)) return value;
     const known = seen.get(value);
     if (known !== undefined) return `@${known}`;
-    seen.set(value, seen.size);
-    return value;
-  });
+    if ("k" in value) seen.set(value, seen.size);
+    let all = "{";
+    for (const name in value) all += `${name}:${text(value[name as keyof typeof value])} `;
+    return `${all}}`;
+  };
+  const code =
+    kernel.kind === "loop" ? { ...kernel, axes: [-1, ...kernel.axes.slice(1)], grain: 0 } : kernel;
+  return text(code);
 }
