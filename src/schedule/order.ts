@@ -129,6 +129,8 @@ export interface Draft {
 const tile = 8;
 /** Loads that step further than this from lane to lane touch a line of memory for each lane. */
 const farLanes = 256;
+/** Results that stay in the second-level cache while tiles fill them. */
+const cachedResults = 131072;
 
 /** Turns data in tiles: where lanes lie far apart in what is read, but the steps of another axis side by
  *  side, that axis runs just outside a few lanes, so that the lines of memory are used up while they
@@ -139,15 +141,17 @@ function turnInTiles(draft: Draft): Draft {
   if (extents[vector] === tile) return draft;
   const roots = stages.flatMap((s) => s.stores.map((st) => st.value));
   let along = -1;
+  let far: Affine | undefined;
   walk(roots, (e) => {
     if (e.k !== "load" || Math.abs(e.at.coef[vector] ?? 0) < farLanes) return;
     const beside = parallel.find((a) => e.at.coef[a] === 1 && extents[a] >= tile);
-    if (beside !== undefined) along = beside;
+    if (beside !== undefined) [along, far] = [beside, e.at];
   });
   const plain = stages.every((s) => s.reduces.length === 0 && s.stores.every((st) => !st.scatter));
-  if (along < 0 || !plain) return draft;
+  if (far === undefined || !plain) return draft;
   const tiles = extents.length;
   const others = parallel.filter((a) => a !== vector && a !== along);
+  const outside = outsideTiles(draft, [...others, along], far);
   const split = (f: Affine): Affine => {
     const lanes = f.coef[vector] ?? 0;
     const coef = Array.from({ length: tiles + 1 }, (_, i) => f.coef[i] ?? 0);
@@ -158,7 +162,7 @@ function turnInTiles(draft: Draft): Draft {
   return {
     ...draft,
     extents: [...extents.map((n, a) => (a === vector ? tile : n)), extents[vector] / tile],
-    parallel: [...others, tiles, along, vector],
+    parallel: [...outside, tiles, ...others.slice(outside.length), along, vector],
     stages: stages.map((s) => ({
       ...s,
       stores: s.stores.map((st) => ({
@@ -168,6 +172,19 @@ function turnInTiles(draft: Draft): Draft {
       })),
     })),
   };
+}
+
+/** The axes around the tiles: those that are around the lanes in what is read, so that a tile reads a
+ *  few streams from end to end, as long as the tiles' results fit the second-level cache together. */
+function outsideTiles(
+  { extents, vector }: Draft,
+  others: readonly number[],
+  far: Affine,
+): readonly number[] {
+  const step = (a: number) => Math.abs(far.coef[a] ?? 0);
+  const inside = others.findIndex((a) => extents[a] > 1 && step(a) < step(vector));
+  const results = others.slice(inside).reduce((n, a) => n * extents[a], extents[vector]);
+  return results > cachedResults ? others.slice(0, -1) : others.slice(0, inside);
 }
 
 /** Renumbers axes (parallel first), merges neighbours and picks the grain. */

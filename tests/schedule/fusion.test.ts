@@ -117,6 +117,16 @@ describe("a change of layout", () => {
     expect(kernel.axes).toEqual([8, 8, 1024, 8]);
     expect(kernel.vector).toBe(3);
   });
+
+  it("reads a tile's streams from end to end where its results stay in the cache", () => {
+    const padded = (side: number) => {
+      const x = b.pad(data([4, 64, side, side]), [0, 0, 1, 1], [0, 0, 1, 1]);
+      const p = plan([b.permute(x, [0, 2, 3, 1])]);
+      return (p.steps[0]!.kernel as LoopKernel).axes;
+    };
+    expect(padded(32)).toEqual([4, 8, 34, 34, 8]);
+    expect(padded(256)).toEqual([4, 258, 8, 258, 8]);
+  });
 });
 
 describe("batch norm", () => {
