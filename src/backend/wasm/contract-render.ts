@@ -26,6 +26,9 @@ const params = 0;
 const lo = 1;
 const hi = 2;
 
+/** Bytes of a line of the caches. */
+const cacheLine = 64;
+
 /** A stretch of indices, in locals. */
 interface Stretch {
   readonly from: number;
@@ -64,6 +67,7 @@ class ContractRenderer extends TileRenderer {
     const batches = this.range(batch, parts.batches);
     const outers = this.range(outer, parts.outer);
     const panels = this.range(panel, parts.panels);
+    this.fetchAhead(tile);
     const flat = i32();
     const pack = this.packing === null ? null : this.startPacking(this.packing, tile);
     emitFor(f, { local: flat, ...batches }, () => {
@@ -75,6 +79,41 @@ class ContractRenderer extends TileRenderer {
         else this.emitPanels(panels, () => this.emitOuter(outers, tile, (row) => row()));
       });
     });
+  }
+
+  /** Reads what the epilogue of this part will load, from end to end. The tiles ask for it panel by
+   *  panel, in steps that the memory's own prefetching does not follow, and when they are ready to store:
+   *  every tile would wait. The second-level cache holds it until then. */
+  private fetchAhead(tiles: Piece): void {
+    const { f, kernel, parts, epilogue } = this;
+    const [row] = kernel.rows;
+    const { coef: step } = kernel.store.at;
+    if (kernel.rows.length !== 1 || parts.batches > 1 || parts.panels === 1) return;
+    if (parts.chunks.panel > 1 || step[row!] !== 16 * parts.panels) return;
+    const streams = epilogue.streams.filter(({ at }) => at.coef.every((c, i) => c === step[i]));
+    if (streams.length === 0) return;
+    const runs = tileRuns(parts.inner, this.rows);
+    const range = this.range(tiles, countOf(runs));
+    const [first, last] = [this.rowAt(range.from, runs), this.rowAt(range.to, runs)];
+    for (const stream of streams) {
+      const bound = (index: number) => {
+        const local = f.local("i32");
+        f.get(stream.pointer("part"));
+        f.get(index);
+        f.i32(stream.size * step[row!]!);
+        f.op("i32.mul");
+        f.op("i32.add");
+        f.set(local);
+        return local;
+      };
+      const [from, to] = [bound(first), bound(last)];
+      const line = f.local("i32");
+      emitFor(f, { local: line, from, to, step: cacheLine }, () => {
+        f.get(line);
+        f.mem("i32.load", 0);
+        f.op("drop");
+      });
+    }
   }
 
   /** Begins the pointer into the copies of this part, and returns what copies a block. */
