@@ -25,6 +25,7 @@ import type { Block } from "./memory-blocks.ts";
 import { type Choice, chooseCode, hasSimd, measureTiles } from "./probe.ts";
 import { type InputSlot, WasmProgram } from "./program.ts";
 import { describeProgram, describeRun } from "./program-debug.ts";
+import { Keeper } from "./program-kept.ts";
 import { KernelCache } from "./program-kernels.ts";
 import { canShareMemory, maySleep, Threads, threadCount } from "./threads.ts";
 import { installModule, makeTable, noteTrap, takeTrap } from "./worker-instance.ts";
@@ -56,6 +57,8 @@ interface Running {
 
 /** Inputs up to this size are copied at each run rather than kept. */
 const keepFrom = 16384;
+/** One program keeps at most this share of the results' budget of what it made of state. */
+const keptShare = 4;
 
 /**
  * Runs programs as WebAssembly with SIMD, on worker threads where memory can be shared.
@@ -110,6 +113,17 @@ export class WasmBackend implements Backend {
   }
 
   compile(plan: Plan): Program {
+    const program = this.make(plan);
+    const keeper = new Keeper(plan, this.up.memory.results.budget / keptShare, {
+      compile: (part) => this.make(part),
+      run: (part, inputs, outputs) => this.runWhole(part, inputs, [], outputs),
+      free: (buffer) => this.free(buffer),
+    });
+    if (keeper.hopeful) program.keeper = keeper;
+    return program;
+  }
+
+  private make(plan: Plan): WasmProgram {
     const { memory, kernels, threads } = this.up;
     const start = performance.now();
     const splitAll = this.options.splitAll ?? false;
@@ -128,7 +142,26 @@ export class WasmBackend implements Backend {
     scalars: readonly number[],
     outputs: readonly Buffer[],
   ): void {
-    const mine = program as WasmProgram;
+    const whole = program as WasmProgram;
+    const { keeper } = whole;
+    const rest = keeper === null ? null : keeper.restFor(inputs);
+    if (keeper === null || rest === null) {
+      this.runWhole(whole, inputs, scalars, outputs);
+      return;
+    }
+    try {
+      this.runWhole(rest, keeper.inputs, scalars, outputs);
+    } finally {
+      keeper.release();
+    }
+  }
+
+  private runWhole(
+    mine: WasmProgram,
+    inputs: readonly Buffer[],
+    scalars: readonly number[],
+    outputs: readonly Buffer[],
+  ): void {
     try {
       this.bind(mine, inputs);
       const { f64 } = mine.memory;
@@ -301,7 +334,9 @@ export class WasmBackend implements Backend {
   }
 
   discard(program: Program): void {
-    (program as WasmProgram).dispose();
+    const mine = program as WasmProgram;
+    mine.keeper?.dispose();
+    mine.dispose();
   }
 
   free(buffer: Buffer): void {

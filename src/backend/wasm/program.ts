@@ -10,6 +10,7 @@ import type { Program } from "../backend.ts";
 import { commandBytes } from "./driver-control.ts";
 import type { DeviceMemory } from "./memory.ts";
 import type { Block } from "./memory-blocks.ts";
+import type { Keeper } from "./program-kept.ts";
 import { threadBytesOf } from "./program-kinds.ts";
 import { type ShareOptions, shareOut, writeCommand, writePhases } from "./program-share.ts";
 
@@ -47,6 +48,8 @@ export interface ResultSlot {
 export class WasmProgram implements Program {
   readonly plan: Plan;
   compileMs = 0;
+  /** Runs it without what is known from the run before, where there is such a thing. */
+  keeper: Keeper | null = null;
   readonly memory: DeviceMemory;
   readonly inputs: readonly InputSlot[];
   readonly results: readonly ResultSlot[];
