@@ -40,7 +40,12 @@ export function fuse(grouping: Grouping): Group[] {
   const { groups, realized } = grouping;
   const owner = owners(groups);
   const deps = new Map<Group, Set<Group>>();
-  for (const g of groups) deps.set(g, dependencies(g, realized, owner));
+  const users = new Map<Group, Set<Group>>(groups.map((g) => [g, new Set()]));
+  for (const g of groups) {
+    const mine = dependencies(g, realized, owner);
+    deps.set(g, mine);
+    for (const d of mine) users.get(d)!.add(g);
+  }
   const alive = new Set(groups);
   const tryMerge = (a: Group, b: Group): boolean => {
     if (!alive.has(a) || !alive.has(b) || a === b) return false;
@@ -52,12 +57,7 @@ export function fuse(grouping: Grouping): Group[] {
     b.inner = merged.inner;
     alive.delete(a);
     for (const item of a.items) owner.set(item, b);
-    const mine = deps.get(b) as Set<Group>;
-    for (const d of deps.get(a) as Set<Group>) mine.add(d);
-    mine.delete(a);
-    mine.delete(b);
-    for (const d of deps.values()) if (d.delete(a)) d.add(b);
-    mine.delete(b);
+    replaceGroup(deps, users, a, b);
     return true;
   };
   for (const b of groups) {
@@ -66,6 +66,30 @@ export function fuse(grouping: Grouping): Group[] {
   }
   mergeSiblings(alive, realized, tryMerge);
   return groups.filter((g) => alive.has(g));
+}
+
+/** `b` takes over what `a` needs and who needs it. */
+function replaceGroup(
+  deps: ReadonlyMap<Group, Set<Group>>,
+  users: ReadonlyMap<Group, Set<Group>>,
+  a: Group,
+  b: Group,
+): void {
+  const mine = deps.get(b)!;
+  for (const d of deps.get(a)!) {
+    mine.add(d);
+    users.get(d)!.delete(a);
+    users.get(d)!.add(b);
+  }
+  for (const user of users.get(a)!) {
+    const theirs = deps.get(user)!;
+    theirs.delete(a);
+    theirs.add(b);
+    users.get(b)!.add(user);
+  }
+  mine.delete(a);
+  mine.delete(b);
+  users.get(b)!.delete(b);
 }
 
 /** Reductions over the same data in the same space that do not need each other. */

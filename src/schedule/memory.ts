@@ -41,19 +41,19 @@ export function planMemory(
 
 /** Largest first, each at the lowest offset that is free during its life. */
 function placeAll(lives: readonly Life[]): number {
+  /** By offset. */
   const placed: Life[] = [];
   let total = 0;
   for (const life of lives) {
-    const busy = placed
-      .filter((p) => p.first <= life.last && life.first <= p.last)
-      .sort((a, b) => a.buffer.offset - b.buffer.offset);
     let offset = 0;
-    for (const p of busy) {
+    for (const p of placed) {
+      if (p.first > life.last || life.first > p.last) continue;
       if (offset + life.bytes <= p.buffer.offset) break;
       offset = Math.max(offset, p.buffer.offset + p.bytes);
     }
     life.buffer.offset = offset;
-    placed.push(life);
+    const after = placed.findIndex((p) => p.buffer.offset > offset);
+    placed.splice(after < 0 ? placed.length : after, 0, life);
     total = Math.max(total, offset + life.bytes);
   }
   return total;

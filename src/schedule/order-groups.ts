@@ -29,7 +29,7 @@ export function orderGroups(
     const target = graph.inputs[into];
     if (!fitsInPlace(graph, group, node, target, realized)) return;
     const before = (readers.get(target) ?? []).filter((g) => g !== group);
-    if (before.some((g) => needs(deps, g, group))) return;
+    if (needs(deps, before, group)) return;
     const mine = deps.get(group) as Set<Group>;
     for (const g of before) mine.add(g);
     direct.set(node, into);
@@ -81,9 +81,14 @@ function fitsInPlace(
   return true;
 }
 
-function needs(deps: ReadonlyMap<Group, ReadonlySet<Group>>, from: Group, to: Group): boolean {
+/** Whether one of some groups needs another group. */
+function needs(
+  deps: ReadonlyMap<Group, ReadonlySet<Group>>,
+  from: readonly Group[],
+  to: Group,
+): boolean {
   const seen = new Set<Group>();
-  const stack = [from];
+  const stack = [...from];
   while (stack.length > 0) {
     const g = stack.pop() as Group;
     if (g === to) return true;

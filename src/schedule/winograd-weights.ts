@@ -88,25 +88,25 @@ function add(x: Expr, y: Expr): Expr {
 
 /** The elements of m · x · mᵀ as expressions, row by row. */
 function transformed(m: readonly (readonly number[])[], x: readonly (readonly Expr[])[]): Expr[] {
-  const left = m.map((row) =>
-    x[0]!.map((_, j) =>
-      combine(
-        row,
-        x.map((r) => r[j]!),
-      ),
-    ),
-  );
-  return left.flatMap((row) => m.map((other) => combine(other, row)));
+  const factors = new Map<number, Expr>();
+  for (const value of m.flat()) factors.set(value, { k: "const", dtype: "float32", value });
+  const columns = x[0]!.map((_, j) => x.map((r) => r[j]!));
+  const left = m.map((row) => columns.map((column) => combine(row, column, factors)));
+  return left.flatMap((row) => m.map((other) => combine(other, row, factors)));
 }
 
-/** Σ factor · x. */
-function combine(factors: readonly number[], x: readonly Expr[]): Expr {
+/** Σ factor · x, the factors as expressions from a table. */
+function combine(
+  row: readonly number[],
+  x: readonly Expr[],
+  factors: ReadonlyMap<number, Expr>,
+): Expr {
   let sum: Expr | null = null;
-  factors.forEach((factor, i) => {
+  row.forEach((factor, i) => {
     if (factor === 0) return;
-    const value: Expr = { k: "const", dtype: "float32", value: factor };
+    const y = factors.get(factor)!;
     const term: Expr =
-      factor === 1 ? x[i]! : { k: "binary", dtype: "float32", fn: "mul", x: x[i]!, y: value };
+      factor === 1 ? x[i]! : { k: "binary", dtype: "float32", fn: "mul", x: x[i]!, y };
     sum = sum === null ? term : add(sum, term);
   });
   return sum ?? { k: "const", dtype: "float32", value: 0 };

@@ -3,7 +3,7 @@
 // and, by mail, of the workers. Not here: the code of a kernel (loop.ts, contract.ts), or the table
 // of another thread (worker-instance.ts).
 
-import type { Kernel } from "../../schedule/kernel.ts";
+import type { Affine, Kernel } from "../../schedule/kernel.ts";
 import type { Plan } from "../../schedule/plan.ts";
 import { type FuncRef, ModuleBuilder } from "./assembler.ts";
 import { withFlags } from "./flags.ts";
@@ -98,6 +98,7 @@ function codeKey(kernel: Kernel): string {
     if (Array.isArray(value)) {
       return typeof value[0] === "number" ? `[${value}]` : `[${value.map(text).join()}]`;
     }
+    if ("coef" in value) return `${(value as Affine).base}:${value.coef}`;
     const known = seen.get(value);
     if (known !== undefined) return `@${known}`;
     if ("k" in value) seen.set(value, seen.size);
