@@ -17,7 +17,7 @@ const leastReads = 16;
 /** A kernel before its axes are renumbered. */
 export interface Loops {
   readonly lowerer: Lowerer;
-  /** All axes, outermost first, the lanes last. */
+  /** All axes, outermost first. */
   readonly axes: readonly number[];
   readonly vector: number;
 }
@@ -75,13 +75,14 @@ function stridedLoads({ lowerer, axes, vector }: Loops, stages: readonly Stage[]
 
 function copyLanes(
   planner: Planner,
-  { lowerer, axes }: Loops,
+  { lowerer, axes, vector }: Loops,
   loads: readonly Load[],
   bases: { first: number; step: number; count: number },
   memo: Map<Expr, Expr>,
 ): void {
   const { at, dtype, operand } = loads[0];
-  const moving = axes.filter((a) => (at.coef[a] ?? 0) !== 0);
+  const outer = axes.filter((a) => a !== vector && (at.coef[a] ?? 0) !== 0);
+  const moving = [...outer, vector];
   const shape = [bases.count, ...moving.map((a) => lowerer.extents[a])];
   const strides = rowMajor(shape);
   const inner = new Lowerer(planner);
@@ -101,13 +102,13 @@ function copyLanes(
   );
   emitStore(planner, inner, ids, value, dotForms(forms, strides), buffer, []);
   const copy = lowerer.operand(buffer);
-  const outer = dotForms(
+  const along = dotForms(
     moving.map((a) => axisForm(a)),
     strides.slice(1),
   );
   for (const load of loads) {
     const base = ((load.at.base - bases.first) / bases.step) * strides[0];
-    const there: Affine = { base, coef: outer.coef };
+    const there: Affine = { base, coef: along.coef };
     memo.set(load, { k: "load", dtype, operand: copy, at: there });
   }
 }

@@ -160,3 +160,48 @@ test("axis 0 stays as it is: the code does not know its extent", () => {
   const turned = { ...k, axes: [3, 3, 1, 8, 6, 7] };
   expect(unroll(turned, 3).kernel.axes[0]).toBe(3);
 });
+
+describe("strips around loops that stay", () => {
+  /** Ones where a window's largest element is, stored and summed over the image. */
+  const scatterBack = (channels: number): LoopKernel => {
+    const row = at(0, 98 * channels, 1, 14 * channels, 2 * channels, channels);
+    const window = at(0, 49 * channels, 1, 7 * channels, channels, 0);
+    const here: Expr = { k: "axis", dtype: "int32", at: at(0, 0, 0, 0, 0, 1) };
+    const cond: Expr = {
+      k: "compare",
+      dtype: "bool",
+      fn: "eq",
+      x: here,
+      y: load(0, window, "int32"),
+    };
+    const none: Expr = { k: "const", dtype: "float32", value: 0 };
+    const value: Expr = { k: "where", dtype: "float32", cond, x: load(1, window), y: none };
+    return kernel({
+      axes: [2, channels, 7, 7, 2],
+      parallel: 2,
+      vector: 1,
+      operands: [read("int32"), read(), write(), write()],
+      regs: ["float32"],
+      stages: [
+        {
+          axes: [2, 3, 4],
+          reduces: [{ reg: 0, fn: "sum", value }],
+          stores: [{ operand: 2, at: row, value }],
+        },
+        { stores: [{ operand: 3, at: at(0, channels, 1), value: reg(0) }] },
+      ],
+    });
+  };
+  for (const [channels, loops] of [
+    [4, 1],
+    [64, 2],
+  ] as const) {
+    test(`${channels} channels leave ${loops} loops`, () => {
+      const k = scatterBack(channels);
+      const size = 98 * channels;
+      const places = Int32Array.from({ length: size }, (_, i) => (i * 7) % 3);
+      check(k, [places, values(size), new Float32Array(2 * size), new Float32Array(2 * channels)]);
+      expect(unroll(k, 1).kernel.stages[0]!.axes).toHaveLength(loops);
+    });
+  }
+});

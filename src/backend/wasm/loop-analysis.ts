@@ -35,6 +35,15 @@ export function accessesOf(stage: Stage): Access[] {
   return found;
 }
 
+/** Vectors side by side at most around loops, and about how many instructions they may take. */
+export const widestStrip = 16;
+export const wideWork = 720;
+
+/** How many points a strip of vectors along an axis may have: the extent of axis 0 is not known. */
+export function stripExtent(kernel: LoopKernel, vector: number): number {
+  return vector === 0 ? 32 : kernel.axes[vector]!;
+}
+
 /** The axis to vectorize, or -1 where the kernel must run one element at a time. */
 export function vectorAxis(kernel: LoopKernel): number {
   const { vector, parallel, stages, operands, regs } = kernel;

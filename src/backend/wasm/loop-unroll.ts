@@ -12,7 +12,15 @@ import {
   type Store,
   walk,
 } from "../../schedule/kernel.ts";
-import { accessesOf, affineKey, rootsOf, weight } from "./loop-analysis.ts";
+import {
+  accessesOf,
+  affineKey,
+  rootsOf,
+  stripExtent,
+  weight,
+  widestStrip,
+  wideWork,
+} from "./loop-analysis.ts";
 import { isArg } from "./loop-reduce.ts";
 import { type Point, placeAt, Rewriter } from "./loop-rewrite.ts";
 
@@ -168,6 +176,12 @@ class Unroller {
       if (more > mostPoints || more * work > mostWork) break;
       short.push(axis);
       points = more;
+    }
+    // Loops that stay should run in strips as wide as the rows, whose work is all in one body.
+    const strips = this.vector >= 0 && !stage.axes.includes(this.vector);
+    if (strips && short.length < stage.axes.length) {
+      const room = wideWork / work / Math.min(widestStrip, stripExtent(kernel, this.vector) / 4);
+      while (points > room) points /= kernel.axes[short.pop()!]!;
     }
     return stage.axes.filter((a) => !short.includes(a));
   }

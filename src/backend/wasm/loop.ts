@@ -18,8 +18,11 @@ import {
   laneIndices,
   type MaskGroup,
   rootsOf,
+  stripExtent,
   vectorAxis,
   weight,
+  widestStrip,
+  wideWork,
 } from "./loop-analysis.ts";
 import { keepDear } from "./loop-keep.ts";
 import { LoopNest, one, type Span } from "./loop-nest.ts";
@@ -27,8 +30,6 @@ import { Accumulators, isArg } from "./loop-reduce.ts";
 import { Streams } from "./loop-streams.ts";
 import { unroll } from "./loop-unroll.ts";
 
-/** About how many instructions the body of a wide strip may take. */
-const wideWork = 720;
 /** Masks that get loops of their own, at most: each doubles the code. */
 const maxVersions = 2;
 
@@ -134,8 +135,10 @@ class LoopRenderer {
     if (stages.every((s) => s.axes.length === 0)) return widths(heavy, reduces);
     // Loops inside walk through memory. Strips as wide as the rows read it in order, which is worth
     // more than accumulators in registers: measured, 16 vectors take half the time of 4.
-    const extent = this.vector === 0 ? 32 : this.kernel.axes[this.vector]!;
-    return [16, 8, 4, 2].filter((w) => 4 * w <= extent && w * Math.max(heavy, reduces) <= wideWork);
+    const extent = stripExtent(this.kernel, this.vector);
+    return [widestStrip, 8, 4, 2].filter(
+      (w) => 4 * w <= extent && w * Math.max(heavy, reduces) <= wideWork,
+    );
   }
 
   /** All stages at one point, or at the points of some vectors. */
