@@ -2,16 +2,19 @@
 // alive together may share bytes. Not here: inputs and results of their own (backend/).
 
 import { itemSize } from "../ir/dtype.ts";
+import { takenOver } from "./in-place.ts";
 import type { Plan, PlanBuffer, Step } from "./plan.ts";
 
 /** Bytes that a kernel may read or write past the end of a buffer. */
 export const slack = 64;
 
 interface Life {
-  readonly buffer: PlanBuffer;
+  /** Those that lie at one place, each over the one before it. */
+  readonly buffers: PlanBuffer[];
   readonly bytes: number;
   readonly first: number;
-  readonly last: number;
+  last: number;
+  offset: number;
 }
 
 /** Sets `offset` of every temporary and returns the size of the arena in bytes. */
@@ -29,14 +32,30 @@ export function planMemory(
     }
   });
   for (const o of outputs) if (o.buffer >= 0) last.set(o.buffer, steps.length);
-  const lives: Life[] = [];
-  buffers.forEach((buffer, i) => {
-    if (buffer.input >= 0 || !first.has(i)) return;
-    const bytes = Math.ceil((buffer.size * itemSize[buffer.dtype] + slack) / 64) * 64;
-    lives.push({ buffer, bytes, first: first.get(i) as number, last: last.get(i) as number });
+  const lives = new Map<number, Life>();
+  const isTemp = (b: number) => buffers[b].input < 0;
+  steps.forEach((step, at) => {
+    const over = takenOver(
+      buffers,
+      step,
+      (b) => isTemp(b) && first.get(b) !== at && last.get(b) === at,
+      (b) => isTemp(b) && first.get(b) === at && (last.get(b) as number) < steps.length,
+    );
+    for (const b of step.buffers) {
+      if (!isTemp(b) || lives.has(b)) continue;
+      const buffer = buffers[b];
+      const bytes = Math.ceil((buffer.size * itemSize[buffer.dtype] + slack) / 64) * 64;
+      const before = lives.get(over.get(b) ?? -1);
+      const end = last.get(b) as number;
+      const life = before ?? { buffers: [], bytes, first: at, last: end, offset: 0 };
+      life.buffers.push(buffer);
+      life.last = end;
+      lives.set(b, life);
+    }
   });
-  lives.sort((a, b) => b.bytes - a.bytes || a.first - b.first);
-  return placeAll(lives);
+  const all = [...new Set(lives.values())];
+  all.sort((a, b) => b.bytes - a.bytes || a.first - b.first);
+  return placeAll(all);
 }
 
 /** Largest first, each at the lowest offset that is free during its life. */
@@ -48,11 +67,12 @@ function placeAll(lives: readonly Life[]): number {
     let offset = 0;
     for (const p of placed) {
       if (p.first > life.last || life.first > p.last) continue;
-      if (offset + life.bytes <= p.buffer.offset) break;
-      offset = Math.max(offset, p.buffer.offset + p.bytes);
+      if (offset + life.bytes <= p.offset) break;
+      offset = Math.max(offset, p.offset + p.bytes);
     }
-    life.buffer.offset = offset;
-    const after = placed.findIndex((p) => p.buffer.offset > offset);
+    life.offset = offset;
+    for (const buffer of life.buffers) buffer.offset = offset;
+    const after = placed.findIndex((p) => p.offset > offset);
     placed.splice(after < 0 ? placed.length : after, 0, life);
     total = Math.max(total, offset + life.bytes);
   }
