@@ -4,7 +4,14 @@
 // Not here: expressions (expr-vector.ts, expr-scalar.ts), the loops themselves (loop-nest.ts), addresses
 // (loop-streams.ts), accumulators (loop-reduce.ts).
 
-import type { Affine, Expr, LoopKernel, Stage, Store } from "../../schedule/kernel.ts";
+import {
+  type Affine,
+  type Expr,
+  type LoopKernel,
+  type Stage,
+  type Store,
+  walk,
+} from "../../schedule/kernel.ts";
 import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
 import { Dependence, Frame, type RenderOptions, type Site } from "./expr.ts";
 import { ScalarEmitter } from "./expr-scalar.ts";
@@ -55,6 +62,9 @@ class LoopRenderer {
   private readonly emitter: VectorEmitter | ScalarEmitter;
   private readonly assumed: Map<Expr, boolean>;
   private readonly streams: Streams;
+  /** What each stage loads and stores. */
+  private readonly accesses = new Map<Stage, ReturnType<typeof accessesOf>>();
+  private hasMasks = false;
   private readonly depends: Dependence;
   /** The axis that lanes run along; -1: elements. */
   private readonly vector: number;
@@ -83,8 +93,13 @@ class LoopRenderer {
     const parallel = 2 ** kernel.parallel - 1;
     this.depends = new Dependence(parallel, (operand) => kernel.operands[operand]!.write);
     for (const stage of kernel.stages) {
-      for (const { operand, at } of accessesOf(stage)) this.streams.add(operand, at);
+      const accesses = accessesOf(stage);
+      this.accesses.set(stage, accesses);
+      for (const { operand, at } of accesses) this.streams.add(operand, at);
     }
+    walk(kernel.stages.flatMap(rootsOf), (e) => {
+      if (e.k === "masked") this.hasMasks = true;
+    });
   }
 
   private get vectorIsParallel(): boolean {
@@ -106,7 +121,7 @@ class LoopRenderer {
   /** The loop over parallel axis `axis` and all inside it. */
   private parallelLoop(axis: number): void {
     const { parallel, stages } = this.kernel;
-    const used = this.streams.of(stages.flatMap(accessesOf));
+    const used = this.streams.of(stages.flatMap((s) => this.accesses.get(s)!));
     const last = axis === parallel - 1;
     const inner = (span: Span) => (last ? this.point(span) : this.parallelLoop(axis + 1));
     const loop = () => {
@@ -185,7 +200,7 @@ class LoopRenderer {
       return;
     }
     const axis = axes[depth]!;
-    const used = this.streams.of(accessesOf(stage));
+    const used = this.streams.of(this.accesses.get(stage)!);
     const loop = () => {
       if (axis === this.vector) {
         this.nest.vectorLoop(axis, used, body.blocks, (inner) => this.body(stage, inner, body));
@@ -329,7 +344,7 @@ class LoopRenderer {
   /** Writes code once for masks that hold and once for masks that do not, where masks are the same at
    *  all indices of an axis. */
   private versions(roots: readonly Expr[], axis: number, write: () => void): void {
-    if (this.vector < 0) {
+    if (this.vector < 0 || !this.hasMasks) {
       write();
       return;
     }
