@@ -181,13 +181,19 @@ describe("late workers", () => {
 
   it("come when they are woken, and only then", async () => {
     const b = await start(3);
-    await pause(20);
-    expect(whoRuns(b, {})).toEqual([100, 0, 0]);
-    await pause(20);
-    // Asleep, they take a while; 100 items of 10 µs last long enough.
-    const [main, ...others] = whoRuns(b, { wake: true });
-    expect(others[0]! + others[1]!).toBeGreaterThan(0);
-    expect(main! + others[0]! + others[1]!).toBe(100);
+    // On a busy machine a worker may be late to sleep, or to wake within 100 items of 10 µs: not always.
+    const one = async (options: { wake?: boolean }, seen: (others: number) => boolean) => {
+      for (let i = 0; i < 50; i++) {
+        await pause(20);
+        const [main, ...others] = whoRuns(b, options);
+        const sum = others.reduce((x, y) => x + y, 0);
+        expect(main! + sum).toBe(100);
+        if (seen(sum)) return true;
+      }
+      return false;
+    };
+    expect(await one({}, (others) => others === 0)).toBe(true);
+    expect(await one({ wake: true }, (others) => others > 0)).toBe(true);
   });
 
   it("are not needed at all", async () => {
