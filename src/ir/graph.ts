@@ -93,7 +93,7 @@ export function makeGraph(outputs: readonly Node[], assign?: readonly (Buffer | 
   });
   const mine = outputs.map((o) => done.get(o)!);
   const ends = mine.map((o) => interner.numberOf(o));
-  const key = `${interner.texts.join(";")} => ${ends} into ${into}`;
+  const key = `${interner.texts.join(";")};=> ${ends} into ${into}`;
   return { inputs, scalars, outputs: mine, into, key };
 }
 
