@@ -25,10 +25,10 @@ const executable = [
 /**
  * What an application may pay for the core, minified by Vite and compressed. The aim is 80 kB; this
  * holds what is reached, with little room above it. It was raised twice: by 4 kB for our own elementary
- * functions, which strict mode needs in the page and in its worker, and by 18 kB for convolutions by
+ * functions, which strict mode needs in the page and in its worker, and by 20 kB for convolutions by
  * transforms, short loops written out, shares of work and results that stay on the device.
  */
-const maxGzipBytes = 115_000;
+const maxGzipBytes = 117_000;
 
 if (executable === undefined) {
   console.log("page test is skipped: no Chromium here; install it, or name it in CHROMIUM");
