@@ -5,6 +5,7 @@ import { trainStrictly } from "./strict.js";
 try {
   const { backend } = device("wasm", { strict: true });
   const { hash } = await trainStrictly();
+  await backend.ready();
   globalThis.outcome = { hash, threads: backend.describe().threadsReady };
 } catch (error) {
   globalThis.outcome = { error: String(error?.stack ?? error) };
