@@ -40,4 +40,4 @@ for (const { kernel } of cases) {
   renderContract(kernel, module, { relaxed: true, revectorize: true, rows: 6 });
   new WebAssembly.Module(module.toBytes());
 }
-console.log(`kernels: ${cases.length}`);
+console.log(`functions: ${cases.length}`);

@@ -1,34 +1,7 @@
-// Whether the engine joins pairs of vectors in the hot contraction kernels. A miss is silent: results
-// stay right and the kernel is two to five times slower. So the engine's own trace is read, in a
-// process of its own.
-import { spawnSync } from "node:child_process";
-import { join } from "node:path";
-import { expect, it } from "vitest";
-
-const flags = [
-  "--no-warnings",
-  "--experimental-wasm-revectorize",
-  "--no-liftoff",
-  "--no-wasm-lazy-compilation",
-  "--trace-wasm-revectorize",
-  // One function after the other, or their traces mingle.
-  "--wasm-num-compilation-tasks=1",
-];
+// The engine packs the hot contraction kernels; see packing-trace.ts.
+import { it } from "vitest";
+import { expectPacked } from "./packing-trace.ts";
 
 it("packs every hot kernel, with no value left over", (context) => {
-  if (Number(process.versions.node.split(".")[0]) < 24) context.skip("needs Node 24");
-  const child = join(import.meta.dirname, "contract-packing-child.ts");
-  const { stdout, stderr } = spawnSync(process.execPath, [...flags, child], { encoding: "utf8" });
-  if (!stdout.includes("Revec:")) {
-    expect(stderr).toBe("");
-    context.skip("the processor or the engine has no revectorizer");
-  }
-  const kernels = Number(/^kernels: (\d+)$/m.exec(stdout)![1]);
-  const decisions = [...stdout.matchAll(/Save: (\d+), cost: (\d+)/g)];
-  expect(decisions.length).toBe(kernels);
-  expect(stdout.match(/Decide to vectorize, [1-9]\d* revectorizable nodes/g)?.length).toBe(kernels);
-  for (const [, save, cost] of decisions) {
-    expect(Number(save)).toBeGreaterThan(70);
-    expect(Number(cost)).toBe(0);
-  }
+  expectPacked(context, "contract-packing-child.ts", 70);
 });
