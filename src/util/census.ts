@@ -38,7 +38,8 @@ export class Census<T extends object> {
   private readonly roll: Roll<T> = { found: null };
   private readonly set = new WeakSet<Ticket<T>>();
   private readonly util: Util | null;
-  private readonly collect: () => void;
+  /** Made when it is first wanted: that takes a millisecond or two. */
+  private collect: (() => void) | null = null;
   private readonly registry: FinalizationRegistry<T> | null;
   /** A ticket that is there: a list without it is no list. */
   private readonly witness: Ticket<T>;
@@ -46,7 +47,6 @@ export class Census<T extends object> {
   /** `lost` is told of values whose ticket was finalized, where nobody can be asked. */
   constructor(lost: (value: T) => void) {
     this.util = nodeMajor() >= 20 ? builtin<Util>("node:util") : null;
-    this.collect = this.util === null ? () => {} : youngCollector();
     this.registry = this.util === null ? new FinalizationRegistry(lost) : null;
     this.witness = this.issue({} as T);
   }
@@ -66,6 +66,7 @@ export class Census<T extends object> {
   /** The values whose tickets are held, and perhaps some others; null where nobody can tell. */
   take(): ReadonlySet<T> | null {
     if (this.util === null) return null;
+    this.collect ??= youngCollector();
     this.collect();
     const found = new Set<T>();
     this.roll.found = found;

@@ -108,17 +108,16 @@ export class WasmProgram implements Program {
     this.scalarsAt = (this.block + commandBytes * this.count) / 8;
     const words = new AddressWords(plan);
     const scratchAt = align(plan.arenaBytes + 64);
-    const threadBytes = align(
-      Math.max(0, ...this.steps.map(({ kernel }) => threadBytesOf(kernel))),
-    );
+    const scratches = this.steps.map(({ kernel }) => threadBytesOf(kernel));
+    const threadBytes = align(Math.max(0, ...scratches));
     this.arenaBytes = scratchAt + threadBytes * copies;
     let at = this.block + headBytes;
     this.steps.forEach((step, i) => {
       const params = at + scratchBytes;
       this.paramsAt.push(params);
       for (let copy = 0; copy < copies; copy++) {
-        const scratch = scratchAt + copy * threadBytes;
-        this.writeParams(step, params + copy * strides[i]!, words, scratch);
+        const end = this.writeParams(step, params + copy * strides[i]!, words);
+        if (scratches[i]! > 0) words.noteArena(scratchAt + copy * threadBytes, end);
       }
       at += copies * strides[i]!;
       const func = functions[places[i]!]!;
@@ -131,13 +130,13 @@ export class WasmProgram implements Program {
     this.early = earlyOutputs(plan);
   }
 
-  /** `scratch` is where in the arena the thread's scratch memory lies. */
-  private writeParams(step: Step, params: number, words: AddressWords, scratch: number): void {
+  /** Returns the word after the last one. */
+  private writeParams(step: Step, params: number, words: AddressWords): number {
     let word = params / 4;
     for (const buffer of step.buffers) words.note(buffer, word++);
     const { i32 } = this.memory;
     for (const scalar of step.scalars) i32[word++] = 8 * (this.scalarsAt + scalar);
-    if (threadBytesOf(step.kernel) > 0) words.noteArena(scratch, word);
+    return word;
   }
 
   /** Where the arena lies now. */
