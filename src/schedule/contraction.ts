@@ -6,9 +6,10 @@ import { type Node, sizeOf } from "../ir/node.ts";
 import { addForms, axisForm, dotForms, rowMajor, SplitAxis } from "./affine.ts";
 import type { Group } from "./groups.ts";
 import { type Affine, type ContractKernel, type Expr, type Operand, walk } from "./kernel.ts";
-import { addAxes, copyInto, emitStore, withSplits } from "./loops.ts";
+import { addAxes, emitStore, withSplits } from "./loops.ts";
 import { Lowerer, NeedsData, type Placement } from "./lower.ts";
 import { collapse, mapForms } from "./order.ts";
+import { layRowMajor } from "./outputs.ts";
 import { labelOf, type Planner } from "./planner.ts";
 
 /** One way to see the contraction: which source is broadcast (a), which runs in vectors (b). */
@@ -182,7 +183,7 @@ class ContractBuilder {
     const b = role.pack ? this.pack(batch, sums) : this.inPlace(batch, sums);
     const store = this.store(batch, rows, rigid);
     this.emit(batch, rows, sums, at, b, store);
-    if (store.copy) this.copyOut();
+    if (store.copy) layRowMajor(this.planner, this.end);
   }
 
   private aForm(): { operand: number; at: Affine } {
@@ -284,8 +285,7 @@ class ContractBuilder {
     }
     const natural = padded === n && out[out.length - 1] === role.column;
     const copy = rigid && !natural;
-    const direct = copy ? undefined : planner.direct.get(end);
-    const buffer = direct ?? planner.temp(end.dtype, s);
+    const buffer = planner.temp(end.dtype, s);
     const strides = out.map((l) => strideOf.get(l) as number);
     const at = dotForms(
       out.map((l) => this.form(l)),
@@ -372,13 +372,5 @@ class ContractBuilder {
       faults: lowerer.faults,
     });
     planner.placements.set(this.end, store.placement);
-  }
-
-  /** The result again in row-major order, where the layout of the tile is not that. */
-  private copyOut(): void {
-    const { planner, end } = this;
-    const buffer = planner.direct.get(end) ?? planner.temp(end.dtype, sizeOf(end.shape));
-    withSplits(end.shape, (factors) => copyInto(planner, end, buffer, factors));
-    planner.placements.set(end, { buffer, strides: rowMajor(end.shape), offset: 0 });
   }
 }

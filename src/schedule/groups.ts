@@ -17,7 +17,7 @@ const contractionKinds = {
 } as const;
 
 function isContraction(node: Node): node is Contraction {
-  return node.op === "contract" || node.op === "conv" || node.op === "convWeights";
+  return node.op in contractionKinds;
 }
 
 export interface Group {

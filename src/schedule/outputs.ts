@@ -14,10 +14,16 @@ function copyTo(planner: Planner, node: Node, buffer: number): void {
 }
 
 /** A copy of a node in row-major order in a buffer of its own. */
-export function toTemp(planner: Planner, node: Node): number {
+function toTemp(planner: Planner, node: Node): number {
   const buffer = planner.temp(node.dtype, sizeOf(node.shape));
   copyTo(planner, node, buffer);
   return buffer;
+}
+
+/** Lays a node again, in row-major order. */
+export function layRowMajor(planner: Planner, node: Node): void {
+  const buffer = toTemp(planner, node);
+  planner.placements.set(node, { buffer, strides: rowMajor(node.shape), offset: 0 });
 }
 
 /** Old values of inputs that are both a result and overwritten: saved before anything runs. */

@@ -15,7 +15,7 @@ import { lowerLoop, lowerScatter } from "./loops.ts";
 import { isRowMajor, NeedsData } from "./lower.ts";
 import { planMemory } from "./memory.ts";
 import { orderGroups } from "./order-groups.ts";
-import { finishOutputs, saveOldValues, toTemp } from "./outputs.ts";
+import { finishOutputs, layRowMajor, saveOldValues } from "./outputs.ts";
 import type { Plan, Target } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { prepareRules } from "./prepare.ts";
@@ -121,12 +121,8 @@ function makeData(
 ): void {
   planner.canonical.add(node);
   realized.add(node);
-  if (planner.placements.has(node)) {
-    const buffer = toTemp(planner, node);
-    planner.placements.set(node, { buffer, strides: rowMajor(node.shape), offset: 0 });
-    return;
-  }
-  lower(groupOf(node, new Map()));
+  if (planner.placements.has(node)) layRowMajor(planner, node);
+  else lower(groupOf(node, new Map()));
 }
 
 function describe(error: NeedsData | CutEpilogue): string {

@@ -17,9 +17,9 @@ import {
   type WinogradSumsKernel,
   walk,
 } from "./kernel.ts";
-import { copyInto, withSplits } from "./loops.ts";
 import { Lowerer, type Placement } from "./lower.ts";
 import { mapForms } from "./order.ts";
+import { layRowMajor } from "./outputs.ts";
 import type { Target } from "./plan.ts";
 import { labelOf, type Planner } from "./planner.ts";
 import { pixelsOf } from "./winograd-pixels.ts";
@@ -114,18 +114,11 @@ export function lowerWinograd(planner: Planner, group: Group): void {
     faults: lowerer.faults,
   });
   planner.placements.set(end, placement);
-  if (planner.canonical.has(end)) copyOut(planner, end);
+  if (planner.canonical.has(end)) layRowMajor(planner, end);
 }
 
 function onAllAxes({ base, coef }: Affine): Affine {
   return { base, coef: [images, rows, columns, panel, lane].map((axis) => coef[axis] ?? 0) };
-}
-
-/** The result again in row-major order. */
-function copyOut(planner: Planner, end: Node): void {
-  const buffer = planner.temp(end.dtype, sizeOf(end.shape));
-  withSplits(end.shape, (factors) => copyInto(planner, end, buffer, factors));
-  planner.placements.set(end, { buffer, strides: rowMajor(end.shape), offset: 0 });
 }
 
 /** Tiles that a piece of a weight gradient should have at least, and the most pieces: each has 36 sums
