@@ -4,7 +4,7 @@
 
 import { itemSize } from "../ir/dtype.ts";
 import { equalForms } from "./affine.ts";
-import { type Affine, type Expr, type LoopKernel, walk } from "./kernel.ts";
+import { isInjective, type LoopKernel, rootsOf, walk } from "./kernel.ts";
 import type { PlanBuffer, Step } from "./plan.ts";
 
 /** Bytes from which it is worth tying the lives of two buffers together. */
@@ -48,7 +48,7 @@ function isPlain({ stages, operands }: LoopKernel): boolean {
   if (stores.some((s) => s.scatter !== undefined)) return false;
   if (new Set(stores.map((s) => s.operand)).size < stores.length) return false;
   let plain = true;
-  walk(rootsOf(stages), (e) => {
+  walk(stages.flatMap(rootsOf), (e) => {
     if (e.k === "gather" || (e.k === "load" && operands[e.operand].write)) plain = false;
   });
   return plain;
@@ -64,26 +64,10 @@ function readsWhatItWrites(kernel: LoopKernel, from: number, to: number): boolea
   const axes = kernel.axes.map((_, a) => a).slice(0, kernel.parallel);
   let same = isInjective(at, [...axes, ...stage.axes], kernel.axes);
   for (const other of kernel.stages) {
-    walk(rootsOf([other]), (e) => {
+    walk(rootsOf(other), (e) => {
       if (e.k !== "load" || e.operand !== from) return;
       if (other !== stage || !equalForms(e.at, at)) same = false;
     });
   }
   return same;
-}
-
-function isInjective(at: Affine, axes: readonly number[], extents: readonly number[]): boolean {
-  const wide = axes.filter((a) => extents[a] > 1);
-  wide.sort((p, q) => (at.coef[p] ?? 0) - (at.coef[q] ?? 0));
-  let span = 1;
-  for (const a of wide) {
-    const step = at.coef[a] ?? 0;
-    if (step < span) return false;
-    span = step * extents[a];
-  }
-  return true;
-}
-
-function rootsOf(stages: LoopKernel["stages"]): Expr[] {
-  return stages.flatMap((s) => [...s.reduces, ...s.stores].map((x) => x.value));
 }

@@ -278,3 +278,38 @@ export function walk(roots: readonly Expr[], visit: (e: Expr) => void): void {
   };
   for (const root of roots) go(root);
 }
+
+/** What a stage computes, indices of scatters included. */
+export function rootsOf({ reduces, stores }: Stage): Expr[] {
+  const roots = [...reduces.map((r) => r.value), ...stores.map((s) => s.value)];
+  for (const s of stores) if (s.scatter !== undefined) roots.push(s.scatter.index);
+  return roots;
+}
+
+/** The stage with each of its roots replaced. */
+export function mapRoots(stage: Stage, change: (e: Expr) => Expr): Stage {
+  return {
+    axes: stage.axes,
+    reduces: stage.reduces.map((r) => ({ ...r, value: change(r.value) })),
+    stores: stage.stores.map((s) => {
+      const scatter = s.scatter && { ...s.scatter, index: change(s.scatter.index) };
+      return { ...s, value: change(s.value), ...(scatter && { scatter }) };
+    }),
+  };
+}
+
+/** Whether points that differ along some axes differ in their element. */
+export function isInjective(
+  at: Affine,
+  axes: readonly number[],
+  extents: readonly number[],
+): boolean {
+  const step = (axis: number) => at.coef[axis] ?? 0;
+  const wide = axes.filter((a) => extents[a]! > 1).sort((p, q) => step(p) - step(q));
+  let span = 1;
+  for (const axis of wide) {
+    if (step(axis) < span) return false;
+    span = step(axis) * extents[axis]!;
+  }
+  return true;
+}

@@ -3,7 +3,7 @@
 // Not here: panels of contractions (contraction.ts).
 
 import { axisForm, dotForms, rowMajor } from "./affine.ts";
-import { type Affine, type Expr, type Stage, walk } from "./kernel.ts";
+import { type Affine, type Expr, mapRoots, type Stage, walk } from "./kernel.ts";
 import { emitStore } from "./loops.ts";
 import { Lowerer } from "./lower.ts";
 import { mapForms } from "./order.ts";
@@ -37,16 +37,7 @@ export function stageOperands(
     copyLanes(planner, loops, alike, { first: bases[0], step, count: bases.length }, memo);
   }
   if (memo.size === 0) return stages;
-  const go = (e: Expr): Expr => mapForms(e, (x) => x, memo);
-  return stages.map((s) => ({
-    ...s,
-    reduces: s.reduces.map((r) => ({ ...r, value: go(r.value) })),
-    stores: s.stores.map((st) => ({
-      ...st,
-      value: go(st.value),
-      ...(st.scatter && { scatter: { ...st.scatter, index: go(st.scatter.index) } }),
-    })),
-  }));
+  return stages.map((s) => mapRoots(s, (e) => mapForms(e, (x) => x, memo)));
 }
 
 /** Loads worth staging, those that differ in their base alone together. */

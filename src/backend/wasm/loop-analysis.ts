@@ -6,24 +6,17 @@ import {
   type Expr,
   type LoopKernel,
   type Range,
+  rootsOf,
   type Stage,
   sources,
   walk,
 } from "../../schedule/kernel.ts";
-
 import { vectorizable } from "./expr-vector.ts";
 
 /** An access to an operand. */
 export interface Access {
   readonly operand: number;
   readonly at: Affine;
-}
-
-/** The expressions that a stage computes at each point. */
-export function rootsOf(stage: Stage): Expr[] {
-  const roots = [...stage.reduces.map((r) => r.value), ...stage.stores.map((s) => s.value)];
-  for (const s of stage.stores) if (s.scatter !== undefined) roots.push(s.scatter.index);
-  return roots;
 }
 
 /** All loads and stores of a stage. */

@@ -3,14 +3,16 @@
 // rendered. Not here: what is shared within a stage (expr.ts).
 
 import {
-  type Affine,
   type Expr,
+  isInjective,
   type LoopKernel,
+  mapRoots,
+  rootsOf,
   type Stage,
   type Store,
   walk,
 } from "../../schedule/kernel.ts";
-import { accessesOf, rootsOf, weight } from "./loop-analysis.ts";
+import { accessesOf, weight } from "./loop-analysis.ts";
 import { Rewriter } from "./loop-rewrite.ts";
 
 /** About how many instructions a value must take to be worth a store and a load. */
@@ -20,7 +22,7 @@ const dear = 12;
 export function keepDear(kernel: LoopKernel): LoopKernel {
   if (kernel.stages.length < 2 || weight(kernel.stages.flatMap(rootsOf)) < 2 * dear) return kernel;
   const rewriter = new Rewriter();
-  const stages = kernel.stages.map((s) => mapped(s, (e) => rewriter.at(e, new Map(), (r) => r)));
+  const stages = kernel.stages.map((s) => mapRoots(s, (e) => rewriter.at(e, new Map(), (r) => r)));
   for (let later = stages.length - 1; later > 0; later--) {
     for (const store of stages[later]!.stores) {
       if (!isFree(store, kernel, stages, later)) continue;
@@ -31,7 +33,7 @@ export function keepDear(kernel: LoopKernel): LoopKernel {
       const load: Expr = { k: "load", dtype: value.dtype, operand, at };
       const before = stages[earlier]!;
       stages[earlier] = { ...before, stores: [...before.stores, { operand, at, value }] };
-      stages[later] = mapped(stages[later]!, (e) => replaced(rewriter, e, value, load));
+      stages[later] = mapRoots(stages[later]!, (e) => replaced(rewriter, e, value, load));
       return { ...kernel, stages };
     }
   }
@@ -48,19 +50,9 @@ function isFree(
   const uses = stages.flatMap(accessesOf).filter((a) => a.operand === operand);
   const plain = scatter === undefined && value.dtype === kernel.operands[operand]!.dtype;
   const axes = [...kernel.axes.keys()].slice(0, kernel.parallel).concat(stages[number]!.axes);
-  return plain && uses.length === 1 && isInjective(at, axes, kernel.axes);
-}
-
-/** Whether points differ in their elements. The extent of axis 0 is not known: it must be outermost. */
-function isInjective(at: Affine, axes: readonly number[], extents: readonly number[]): boolean {
-  let span = 1;
-  const wide = axes.filter((a) => a === 0 || extents[a]! > 1);
-  const order = [...wide].sort((a, b) => at.coef[a]! - at.coef[b]!);
-  for (const axis of order) {
-    if (at.coef[axis]! < span) return false;
-    span = at.coef[axis]! * extents[axis]!;
-  }
-  return order.length === 0 || order[order.length - 1] === 0 || !order.includes(0);
+  // The extent of axis 0 is not known: it must be outermost.
+  const extents = [Number.POSITIVE_INFINITY, ...kernel.axes.slice(1)];
+  return plain && uses.length === 1 && isInjective(at, axes, extents);
 }
 
 /** The dearest value that a store needs and an earlier stage computes. */
@@ -78,17 +70,6 @@ function shared(stage: Stage, store: Store): Expr | undefined {
 
 function sameAxes(a: Stage, b: Stage): boolean {
   return a.axes.join() === b.axes.join();
-}
-
-function mapped(stage: Stage, change: (e: Expr) => Expr): Stage {
-  return {
-    axes: stage.axes,
-    reduces: stage.reduces.map((r) => ({ ...r, value: change(r.value) })),
-    stores: stage.stores.map((s) => {
-      const scatter = s.scatter && { ...s.scatter, index: change(s.scatter.index) };
-      return { ...s, value: change(s.value), ...(scatter && { scatter }) };
-    }),
-  };
 }
 
 function replaced(rewriter: Rewriter, root: Expr, from: Expr, to: Expr): Expr {

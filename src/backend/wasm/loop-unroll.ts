@@ -8,6 +8,7 @@ import {
   type Expr,
   type LoopKernel,
   type Reduce,
+  rootsOf,
   type Stage,
   type Store,
   walk,
@@ -15,7 +16,6 @@ import {
 import {
   accessesOf,
   affineKey,
-  rootsOf,
   stripExtent,
   weight,
   widestStrip,
