@@ -242,6 +242,25 @@ export class FuncBuilder implements FuncRef {
     this.code.u32(this.depth - label);
   }
 
+  /** local += amount */
+  increase(local: number, amount: number): void {
+    if (amount === 0) return;
+    this.get(local);
+    this.i32(amount);
+    this.op("i32.add");
+    this.set(local);
+  }
+
+  /** Ends the loop at `top`, which turns again until a counter, now one less, is 0. */
+  endTurns(counter: number, top: Label): void {
+    this.get(counter);
+    this.i32(-1);
+    this.op("i32.add");
+    this.tee(counter);
+    this.brIf(top);
+    this.end();
+  }
+
   brIf(label: Label): void {
     if (this.log !== null) this.note(`br_if ${this.depth - label}`);
     this.code.u8(0x0d);

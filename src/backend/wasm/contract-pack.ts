@@ -86,7 +86,7 @@ export class Packer {
     const loop = this.input.loops[depth];
     if (loop === undefined) {
       for (const run of this.input.runs) this.copyRows(run);
-      this.add(this.done, 4);
+      f.increase(this.done, 4);
       return 0;
     }
     const counter = f.local("i32");
@@ -94,20 +94,10 @@ export class Packer {
     else f.get(loop.turns);
     f.set(counter);
     const top = f.loop();
-    this.add(this.at, loop.a - this.level(depth + 1));
-    this.turn(counter, top);
+    f.increase(this.at, loop.a - this.level(depth + 1));
+    f.endTurns(counter, top);
     // Only the outermost loop's turns vary, and nothing comes after it.
     return loop.extent * loop.a;
-  }
-
-  private turn(counter: number, top: ReturnType<FuncBuilder["loop"]>): void {
-    const { f } = this;
-    f.get(counter);
-    f.i32(-1);
-    f.op("i32.add");
-    f.tee(counter);
-    f.brIf(top);
-    f.end();
   }
 
   /** The rows of a run of tiles at one sum. */
@@ -132,9 +122,9 @@ export class Packer {
     f.set(this.to);
     const top = f.loop();
     this.copy(Math.ceil(run.rows / 4));
-    this.add(this.from, 4 * run.rows);
-    this.add(this.to, 4 * run.rows * rowStep);
-    this.turn(this.count, top);
+    f.increase(this.from, 4 * run.rows);
+    f.increase(this.to, 4 * run.rows * rowStep);
+    f.endTurns(this.count, top);
     f.end();
   }
 
@@ -164,13 +154,5 @@ export class Packer {
     f.i32(by);
     f.op("i32.mul");
     f.op("i32.add");
-  }
-
-  private add(local: number, amount: number): void {
-    if (amount === 0) return;
-    this.f.get(local);
-    this.f.i32(amount);
-    this.f.op("i32.add");
-    this.f.set(local);
   }
 }

@@ -283,20 +283,12 @@ export class TileRenderer {
     });
     for (const value of values) frame.forget(value);
     frame.forgetTemps();
-    this.addTo(this.row, 1);
-    this.addTo(counter, -1);
+    f.increase(this.row, 1);
+    f.increase(counter, -1);
     f.get(counter);
     f.brIf(top);
     f.end();
-    this.addTo(this.row, -rows);
-  }
-
-  private addTo(local: number, amount: number): void {
-    const { f } = this;
-    f.get(local);
-    f.i32(amount);
-    f.op("i32.add");
-    f.set(local);
+    f.increase(this.row, -rows);
   }
 
   private storeRow(r: number): void {

@@ -60,14 +60,8 @@ export function renderCommands(module: ModuleBuilder, call: FuncRef): FuncBuilde
   f.i32(0);
   field(f, at, command.extent);
   f.call(call);
-  f.get(at);
-  f.i32(commandBytes);
-  f.op("i32.add");
-  f.set(at);
-  f.get(count);
-  f.i32(1);
-  f.op("i32.sub");
-  f.set(count);
+  f.increase(at, commandBytes);
+  f.increase(count, -1);
   f.br(again);
   f.end();
   f.end();

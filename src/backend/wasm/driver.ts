@@ -85,14 +85,8 @@ function renderWalk(module: ModuleBuilder, call: FuncRef): FuncBuilder {
   f.get(at);
   f.mem("i32.load", 4 * command.extent);
   f.call(call);
-  f.get(at);
-  f.i32(commandBytes);
-  f.op("i32.add");
-  f.set(at);
-  f.get(count);
-  f.i32(1);
-  f.op("i32.sub");
-  f.set(count);
+  f.increase(at, commandBytes);
+  f.increase(count, -1);
   f.br(again);
   f.end();
   f.op("unreachable");

@@ -108,6 +108,11 @@ export class Frame {
     });
   }
 
+  /** A whole number, for code that wants a local. */
+  number(x: number): number {
+    return this.once(`number ${x}`, "i32", () => this.f.i32(x));
+  }
+
   /** A float32 in all lanes. */
   splatF32(x: number): number {
     const key = Object.is(x, -0) ? "-0" : String(Math.fround(x));

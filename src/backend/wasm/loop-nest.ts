@@ -195,12 +195,7 @@ export class LoopNest {
   }
 
   private step(axis: number, step: number): void {
-    const { f } = this;
-    const index = this.indices.get(axis)!;
     this.streams.advance(step);
-    f.get(index);
-    f.i32(step);
-    f.op("i32.add");
-    f.set(index);
+    this.f.increase(this.indices.get(axis)!, step);
   }
 }

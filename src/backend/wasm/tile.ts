@@ -133,16 +133,8 @@ export class TileSums {
   }
 
   private move(a: number, b: number): void {
-    for (const pointer of this.pointers) this.add(pointer, a);
-    this.add(this.b, b);
-  }
-
-  private add(local: number, bytes: number): void {
-    if (bytes === 0) return;
-    this.f.get(local);
-    this.f.i32(bytes);
-    this.f.op("i32.add");
-    this.f.set(local);
+    for (const pointer of this.pointers) this.f.increase(pointer, a);
+    this.f.increase(this.b, b);
   }
 
   /** Emits loop `depth` and all inside it; returns by how much the pointers have moved. */
@@ -160,12 +152,7 @@ export class TileSums {
     this.setCounter(counter, loop, unroll);
     const top = f.loop();
     this.turn(depth, loop, unroll);
-    f.get(counter);
-    f.i32(-1);
-    f.op("i32.add");
-    f.tee(counter);
-    f.brIf(top);
-    f.end();
+    f.endTurns(counter, top);
     const rest = loop.turns === undefined ? loop.extent % unroll : 0;
     for (let u = 0; u < rest; u++) this.body(u * loop.a, u * loop.b);
     if (rest > 0) this.clear();

@@ -100,18 +100,14 @@ class TileReader {
     emitFor(f, { local: row, from: firstRow, to: endRow }, () => {
       this.emitStarts(row);
       for (const run of runsOf(pixels, source.blocks.across, this.side)) {
-        const [tile, from, end] = [f.local("i32"), this.constant(run.from), this.constant(run.to)];
-        emitFor(f, { local: tile, from, to: end }, () => {
+        const tile = f.local("i32");
+        const [from, to] = [this.frame.number(run.from), this.frame.number(run.to)];
+        emitFor(f, { local: tile, from, to }, () => {
           this.emitPointers(tile);
           this.emitTile(run);
         });
       }
     });
-  }
-
-  private constant(value: number): number {
-    const { f } = this;
-    return this.frame.once(`i32 local ${value}`, "i32", () => f.i32(value));
   }
 
   /** Addresses of the image's rows of pixels that a row of tiles reads, at x = -left. */
@@ -190,22 +186,8 @@ class TileReader {
       },
     );
     frame.forgetTemps();
-    for (const local of [...this.pointers, target]) this.move(local, 32);
-    f.get(left);
-    f.i32(-1);
-    f.op("i32.add");
-    f.tee(left);
-    f.brIf(top);
-    f.end();
-    this.move(target, to.tile - 32 * count);
-  }
-
-  private move(local: number, bytes: number): void {
-    if (bytes === 0) return;
-    const { f } = this;
-    f.get(local);
-    f.i32(bytes);
-    f.op("i32.add");
-    f.set(local);
+    for (const local of [...this.pointers, target]) f.increase(local, 32);
+    f.endTurns(left, top);
+    f.increase(target, to.tile - 32 * count);
   }
 }

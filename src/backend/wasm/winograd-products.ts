@@ -98,8 +98,8 @@ class ProductRenderer {
   }
 
   private loop(local: number, from: number, to: number, step: number, body: () => void): void {
-    const number = (n: number) => this.frame.once(`number ${n}`, "i32", () => this.f.i32(n));
-    emitFor(this.f, { local, from: number(from), to: number(to), step }, body);
+    const { f, frame } = this;
+    emitFor(f, { local, from: frame.number(from), to: frame.number(to), step }, body);
   }
 
   /** to = from + index · step. */

@@ -10,6 +10,7 @@ import { emitFor } from "./contract-cursor.ts";
 import type { ContractOptions } from "./contract-tile.ts";
 import { Frame, type Place } from "./expr.ts";
 import { VectorEmitter } from "./expr-vector.ts";
+import { affineKey } from "./loop-analysis.ts";
 import { blockLocals, blockParams, emitTileRow } from "./winograd-block.ts";
 import type { Blocks, Matrices } from "./winograd-shape.ts";
 import { emitTransform, type Pair, PairMath } from "./winograd-transform.ts";
@@ -65,7 +66,7 @@ class ResultWriter {
   }
 
   private stream(operand: number, at: Affine): Stream {
-    const key = `${operand}:${at.base}:${at.coef.join()}`;
+    const key = `${operand}:${affineKey(at)}`;
     let stream = this.streams.get(key);
     if (stream === undefined) {
       const size = itemSize[this.kernel.operands[operand]!.dtype];
@@ -107,10 +108,9 @@ class ResultWriter {
     const lastColumns = kernel.axes[xAxis]! - tileStep * (blocks.across - 1);
     const whole = lastColumns === tileStep ? blocks.across : blocks.across - 1;
     const tile = f.local("i32");
-    const number = (n: number) => frame.once(`number ${n}`, "i32", () => f.i32(n));
     const tiles = (first: number, end: number, width: number) => {
       if (first === end) return;
-      emitFor(f, { local: tile, from: number(first), to: number(end) }, () => {
+      emitFor(f, { local: tile, from: frame.number(first), to: frame.number(end) }, () => {
         for (const stream of this.streams.values()) this.enter(stream, [image, down, tile]);
         this.emitTile(height, width);
       });
@@ -152,25 +152,11 @@ class ResultWriter {
       for (const [column, value] of values) this.emitPixel(row, column, value as Pair);
     });
     frame.forgetTemps();
-    this.move(products, 32);
+    f.increase(products, 32);
     for (const { at, size, local } of this.streams.values()) {
-      this.move(local, 8 * size * at.coef[laneAxis]!);
+      f.increase(local, 8 * size * at.coef[laneAxis]!);
     }
-    f.get(left);
-    f.i32(-1);
-    f.op("i32.add");
-    f.tee(left);
-    f.brIf(top);
-    f.end();
-  }
-
-  private move(local: number, bytes: number): void {
-    if (bytes === 0) return;
-    const { f } = this;
-    f.get(local);
-    f.i32(bytes);
-    f.op("i32.add");
-    f.set(local);
+    f.endTurns(left, top);
   }
 
   /** All of a pixel is computed before any of it is stored: a load between two stores would keep them
