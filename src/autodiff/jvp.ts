@@ -6,7 +6,7 @@
 import { cast, contract, conv, convWeights, full, reduce, sameShape, where } from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
 import { Node, topological } from "../ir/node.ts";
-import type { Attrs, MovementOp, Op } from "../ir/op.ts";
+import type { Attrs, MovementOp, Op, SingleOp } from "../ir/op.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { binaryVjp, unaryVjp } from "./elementwise.ts";
 import { reduceRule } from "./reduce.ts";
@@ -38,7 +38,7 @@ const movementJvp: { [K in MovementOp]: JvpRule<K> } = {
 };
 
 /** One rule for each op; see {@link JvpRule}. Only called where some tangent is not null. */
-export const jvpRules: { [K in Op]: JvpRule<K> } = {
+export const jvpRules: { [K in SingleOp]: JvpRule<K> } = {
   unary: (node, [t]) => unaryVjp[node.attrs.fn](t!, node.src[0]!, node),
   binary: (node, [ta, tb]) => {
     const [a, b] = node.src as [Node, Node];
@@ -71,6 +71,7 @@ export const jvpRules: { [K in Op]: JvpRule<K> } = {
   iota: none,
   random: none,
   buffer: none,
+  param: none,
 };
 
 /**
@@ -100,7 +101,10 @@ export function jvp(
 
 function tangentOf(node: Node, moving: ReadonlyMap<Node, Node>): Tangent {
   if (!isFloat(node.dtype) || !node.src.some((s) => moving.has(s))) return null;
-  const rule = jvpRules[node.op] as JvpRule<Op>;
+  if (node.op === "scan" || node.op === "part") {
+    throw new ArgumentError("jvp", "a scan has no tangent yet", { in: node.scope });
+  }
+  const rule = jvpRules[node.op as SingleOp] as JvpRule<Op>;
   return rule(
     node,
     node.src.map((s) => moving.get(s) ?? null),

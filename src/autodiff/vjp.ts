@@ -6,7 +6,8 @@
 import { cast, contract, full, gather, scatterAdd } from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
-import type { Op } from "../ir/op.ts";
+import type { Op, SingleOp } from "../ir/op.ts";
+import { ArgumentError } from "../util/errors.ts";
 import { convVjp, convWeightsVjp } from "./conv.ts";
 import { binaryVjp, unaryVjp } from "./elementwise.ts";
 import { movementVjp } from "./movement.ts";
@@ -16,7 +17,7 @@ import { drop, keep, type VjpRule } from "./terms.ts";
 const leaf = () => [];
 
 /** One rule for each op; see {@link VjpRule}. */
-export const vjp: { [K in Op]: VjpRule<K> } = {
+export const vjp: { [K in SingleOp]: VjpRule<K> } = {
   unary: (node, g) => [unaryVjp[node.attrs.fn](g, node.src[0]!, node)],
   binary: (node, g) => binaryVjp[node.attrs.fn](g, node.src[0]!, node.src[1]!, node),
   compare: () => [null, null],
@@ -43,9 +44,13 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
   iota: leaf,
   random: () => [null, null],
   buffer: leaf,
+  param: leaf,
 };
 
 /** The gradients of a node's sources; see {@link VjpRule}. */
 export function vjpOf(node: Node, g: Node): readonly (Node | null)[] {
-  return (vjp[node.op] as VjpRule<Op>)(node, g);
+  if (node.op === "scan" || node.op === "part") {
+    throw new ArgumentError("grad", "a scan has no gradient yet", { in: node.scope });
+  }
+  return (vjp[node.op as SingleOp] as VjpRule<Op>)(node, g);
 }

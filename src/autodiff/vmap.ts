@@ -4,7 +4,7 @@
 
 import { contract, conv, convWeights, expand, permute, reshape, show } from "../ir/build.ts";
 import { isOp, Node, type Shape, topological } from "../ir/node.ts";
-import type { ElementwiseOp, MovementOp, Op } from "../ir/op.ts";
+import type { ElementwiseOp, MovementOp, Op, SingleOp } from "../ir/op.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 
 /** A source of a node: with the batch in front, or the same for all samples. */
@@ -62,7 +62,7 @@ const movementRules: { [K in MovementOp]: BatchRule<K> } = {
 };
 
 /** One rule for each op; see {@link BatchRule}. */
-export const batchRules: { [K in Op]: BatchRule<K> } = {
+export const batchRules: { [K in SingleOp]: BatchRule<K> } = {
   ...elementwiseRules,
   ...movementRules,
   reduce: lifted(({ attrs }) => ({ ...attrs, axes: later(attrs.axes) })),
@@ -78,6 +78,7 @@ export const batchRules: { [K in Op]: BatchRule<K> } = {
   scalar: unreachable,
   iota: unreachable,
   buffer: unreachable,
+  param: unreachable,
 };
 
 // One more label, on whichever operand has the batch: a shared operand makes one large product.
@@ -166,7 +167,13 @@ function batchNode(
 ): Lifted {
   const src = node.src.map((s) => known.get(s)!);
   if (src.some((s) => s.batched)) {
-    return { node: (batchRules[node.op] as BatchRule<Op>)(node, src, V), batched: true };
+    if (node.op === "scan" || node.op === "part") {
+      throw new ArgumentError("vmap", "a scan has no batch yet", { in: node.scope });
+    }
+    return {
+      node: (batchRules[node.op as SingleOp] as BatchRule<Op>)(node, src, V),
+      batched: true,
+    };
   }
   if (!isOp(node, "random") || randomness === "same") return { node, batched: false };
   if (randomness === "error") {

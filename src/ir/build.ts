@@ -3,6 +3,7 @@
 // `broadcastTo` puts the usual reshape and expand in one call.
 
 import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
+import type { Body } from "./body.ts";
 import type { Buffer } from "./buffer.ts";
 import { type DType, isFloat } from "./dtype.ts";
 import { isOp, Node, type Shape, sizeOf } from "./node.ts";
@@ -358,4 +359,59 @@ export function bufferNode(buffer: Buffer, shape: Shape): Node {
   const node = new Node("buffer", buffer.dtype, shape, [], null);
   node.buffer = buffer;
   return node;
+}
+
+/** An input of a body (body.ts). */
+export function param(index: number, dtype: DType, shape: Shape): Node {
+  return new Node("param", dtype, shape, [], { index });
+}
+
+/** What a scan is given, beside its body. */
+export interface ScanSources {
+  readonly carries: readonly Node[];
+  readonly xs: readonly Node[];
+  readonly consts: readonly Node[];
+}
+
+/** A loop, see Attrs.scan. Its results are `part`s. */
+export function scan(
+  body: Body,
+  { carries, xs, consts }: ScanSources,
+  { length, reverse = false }: { length: number; reverse?: boolean },
+): Node<"scan"> {
+  const wanted = body.params.map((p) => `${p.dtype} ${show(p.shape)}`);
+  const kinds = [
+    "int32 []",
+    ...carries.map((c) => `${c.dtype} ${show(c.shape)}`),
+    ...xs.map((x) => `${x.dtype} ${show(x.shape.slice(1))}`),
+    ...consts.map((c) => `${c.dtype} ${show(c.shape)}`),
+  ];
+  if (wanted.join() !== kinds.join()) {
+    throw new ShapeError("scan", `the body takes ${wanted.join()}, not ${kinds.join()}`);
+  }
+  carries.forEach((c, i) => {
+    const next = body.outputs[i];
+    if (next?.dtype === c.dtype && sameShape(next.shape, c.shape)) return;
+    const kind = next === undefined ? "nothing" : `${next.dtype} ${show(next.shape)}`;
+    throw new ShapeError("scan", `carry ${i} is ${c.dtype} ${show(c.shape)}, then ${kind}`);
+  });
+  if (xs.some((x) => x.shape[0] !== length)) {
+    throw new ShapeError("scan", `${length} iterations over ${xs.map((x) => show(x.shape))}`);
+  }
+  const attrs = { body, carries: carries.length, xs: xs.length, length, reverse };
+  return new Node("scan", "float32", [0], [...carries, ...xs, ...consts], attrs);
+}
+
+/** One result of a scan. */
+export function part(loop: Node<"scan">, index: number): Node {
+  const { body, carries, length } = loop.attrs;
+  const step = body.outputs[index];
+  if (step === undefined) throw new ArgumentError("part", `there is no part ${index}`);
+  const shape = index < carries ? step.shape : [length, ...step.shape];
+  return new Node("part", step.dtype, shape, [loop], { index });
+}
+
+/** All results of a scan: the last carries, then ys. */
+export function partsOf(loop: Node<"scan">): Node[] {
+  return loop.attrs.body.outputs.map((_, i) => part(loop, i));
 }

@@ -63,7 +63,8 @@ function attrsKey(node: Node): string {
   return key;
 }
 
-function withSources(node: Node, src: readonly Node[]): Node {
+/** A copy of a node with other sources of the same kinds. It holds no tensor and no history. */
+export function withSources(node: Node, src: readonly Node[]): Node {
   const copy = new Node(node.op, node.dtype, node.shape, src, node.attrs);
   (copy as { scope: string | undefined }).scope = node.scope;
   return copy;

@@ -2,6 +2,8 @@
 // (`{ [K in UnaryOp]: Rule }`), so that the compiler lists what a new op still lacks.
 // Not here: what an op computes (backend/reference is the truth), or how it is differentiated.
 
+import type { Body } from "./body.ts";
+
 export const unaryOps = [
   "neg", "abs", "sign", "reciprocal", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p",
   "sin", "cos", "atan", "tanh", "sigmoid", "erf", "relu",
@@ -87,9 +89,22 @@ export interface Attrs {
   random: { stream: number };
   /** Data that exists: `node.buffer`. */
   buffer: null;
+  /** An input of a body: the one with this index. No sources. */
+  param: { index: number };
+  /** A loop over t = 0 … length-1 (reverse: from length-1 down to 0), one body an iteration. src: the
+   *  first carries, then xs (leading axis `length`), then consts (the same at each iteration); `carries`
+   *  and `xs` say how many. The body's params are t (int32 scalar), the carries, xs at t, the consts;
+   *  its outputs the next carries, then what ys are at t. float32 of shape [0]: only parts read it. */
+  scan: { body: Body; carries: number; xs: number; length: number; reverse: boolean };
+  /** A result of a scan: among its last carries, then its ys (leading axis `length`; ys at t belong to
+   *  xs at t, in reverse too). */
+  part: { index: number };
 }
 
 export type Op = keyof Attrs;
+
+/** All but a loop and its results, whose rules see several values at once. */
+export type SingleOp = Exclude<Op, "scan" | "part">;
 
 /** Ops that only say where an element lies: they never copy. */
 export const movementOps = [

@@ -1,11 +1,12 @@
 // Prints a graph as the TypeScript that builds it again: to read, to compare passes, to cut a failing
 // case out of a model. Data is not printed: buffers come back empty, scalars with their value.
 
+import type { Body } from "./body.ts";
 import type { Graph } from "./graph.ts";
-import { type Node, type Shape, topological } from "./node.ts";
+import { isOp, type Node, type Shape, topological } from "./node.ts";
 import type { Op } from "./op.ts";
 
-type Write<K extends Op> = (node: Node<K>, src: readonly string[]) => string;
+type Write<K extends Op> = (node: Node<K>, src: readonly string[], name: string) => string;
 
 /** The call of build.ts that makes a node of its sources. */
 const calls: { [K in Op]: Write<K> } = {
@@ -47,6 +48,15 @@ const calls: { [K in Op]: Write<K> } = {
     const made = `new Buffer(${[text(dtype), number(size), "null", state].join(", ")})`;
     return call("bufferNode", made, list(n.shape));
   },
+  param: (n) => call("param", number(n.attrs.index), text(n.dtype), list(n.shape)),
+  scan: (n, src, name) => {
+    const { carries, xs, length, reverse } = n.attrs;
+    const cut = (from: number, to?: number) => `[${src.slice(from, to).join(", ")}]`;
+    const [state, steps] = [cut(0, carries), cut(carries, carries + xs)];
+    const given = `{ carries: ${state}, xs: ${steps}, consts: ${cut(carries + xs)} }`;
+    return call("scan", bodyName(name), given, `{ length: ${length}, reverse: ${reverse} }`);
+  },
+  part: (n, [of]) => call("part", of!, number(n.attrs.index)),
 };
 
 /**
@@ -61,23 +71,15 @@ const calls: { [K in Op]: Write<K> } = {
  * // export default makeGraph([n1]);
  */
 export function printGraph(graph: Graph, from = "./src/ir"): string {
-  const order = topological(graph.outputs);
-  const name = new Map(order.map((node, i) => [node, `n${i}`]));
-  const lines = order.map((node) => {
-    const made = callOf(
-      node,
-      node.src.map((s) => name.get(s)!),
-    );
-    const scope = node.scope === undefined ? "" : ` ${node.scope}`;
-    return `const ${name.get(node)} = ${made}; // ${node.dtype} ${list(node.shape)}${scope}`;
-  });
+  const name = new Map<Node, string>();
+  const lines = writeNodes(topological(graph.outputs), "n", name);
   const outputs = graph.outputs.map((node) => name.get(node)!);
   const replaced = graph.into.map((at) => {
     return at < 0 ? "null" : `${name.get(graph.inputs[at]!)}.buffer`;
   });
   const into = graph.into.every((at) => at < 0) ? "" : `, [${replaced.join(", ")}]`;
   return [
-    ...importLines(order, from),
+    ...importLines(lines, from),
     "",
     ...lines,
     "",
@@ -94,16 +96,40 @@ export function describeNode(node: Node): string {
   return `${head(node)}${attrs}${of}`;
 }
 
-function callOf(node: Node, src: readonly string[]): string {
-  return (calls[node.op] as Write<Op>)(node, src);
+/** One line a node; before a scan those of its body. The names of the nodes are put in `name`. */
+function writeNodes(order: readonly Node[], prefix: string, name: Map<Node, string>): string[] {
+  order.forEach((node, i) => void name.set(node, `${prefix}${i}`));
+  return order.flatMap((node) => {
+    const mine = name.get(node)!;
+    const src = node.src.map((s) => name.get(s)!);
+    const made = (calls[node.op] as Write<Op>)(node, src, mine);
+    const scope = node.scope === undefined ? "" : ` ${node.scope}`;
+    const line = `const ${mine} = ${made}; // ${node.dtype} ${list(node.shape)}${scope}`;
+    return isOp(node, "scan") ? [...writeBody(node.attrs.body, mine), line] : [line];
+  });
 }
 
-function importLines(order: readonly Node[], from: string): string[] {
-  const called = order.map((node) => callOf(node, node.src.map(String)).split("(")[0]!);
-  const names = [...new Set(called)].sort().join(", ");
-  const lines = [`import { ${names} } from "${from}/build.ts";`];
-  if (called.includes("bufferNode")) lines.unshift(`import { Buffer } from "${from}/buffer.ts";`);
-  return [...lines, `import { makeGraph } from "${from}/graph.ts";`];
+function writeBody({ params, outputs }: Body, owner: string): string[] {
+  const name = new Map<Node, string>();
+  const lines = writeNodes(topological([...params, ...outputs]), `${owner}_`, name);
+  const [taken, given] = [params, outputs].map((l) => l.map((node) => name.get(node)!).join(", "));
+  return [...lines, `const ${bodyName(owner)} = makeBody([${taken}], [${given}]);`];
+}
+
+function bodyName(owner: string): string {
+  return `${owner}_body`;
+}
+
+function importLines(lines: readonly string[], from: string): string[] {
+  const called = new Set(lines.map((line) => /= (\w+)\(/.exec(line)![1]!));
+  const outer = lines.some((line) => line.includes("new Buffer("));
+  const bodies = called.delete("makeBody");
+  return [
+    ...(bodies ? [`import { makeBody } from "${from}/body.ts";`] : []),
+    ...(outer ? [`import { Buffer } from "${from}/buffer.ts";`] : []),
+    `import { ${[...called].sort().join(", ")} } from "${from}/build.ts";`,
+    `import { makeGraph } from "${from}/graph.ts";`,
+  ];
 }
 
 function call(name: string, ...args: readonly string[]): string {
@@ -127,7 +153,8 @@ function number(value: number): string {
 function object(attrs: object): string {
   const fields = Object.entries(attrs).map(([key, value]) => {
     if (typeof value === "number") return `${key}: ${number(value)}`;
-    return `${key}: ${Array.isArray(value) ? list(value) : text(value as string)}`;
+    if (typeof value === "object" && "params" in value) return `${key}: Body`;
+    return `${key}: ${Array.isArray(value) ? list(value) : JSON.stringify(value)}`;
   });
   return `{ ${fields.join(", ")} }`;
 }

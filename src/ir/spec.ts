@@ -5,7 +5,7 @@
 import { StateError } from "../util/errors.ts";
 import { type DType, isFloat } from "./dtype.ts";
 import type { Graph } from "./graph.ts";
-import { type Node, type Shape, sizeOf, topological } from "./node.ts";
+import { isOp, type Node, type Shape, sizeOf, topological } from "./node.ts";
 import type { Attrs, Op } from "./op.ts";
 import { describeNode } from "./print.ts";
 
@@ -13,7 +13,8 @@ import { describeNode } from "./print.ts";
 type Claims = readonly (readonly [claim: string, holds: boolean])[];
 type Legal<K extends Op> = (node: Node<K>, ...src: Node[]) => Claims;
 
-const sources: { [K in Op]: number } = {
+/** How many; null: the claims say. */
+const sources: { [K in Op]: number | null } = {
   unary: 1,
   binary: 2,
   compare: 2,
@@ -38,6 +39,9 @@ const sources: { [K in Op]: number } = {
   iota: 0,
   random: 2,
   buffer: 0,
+  param: 0,
+  scan: null,
+  part: 1,
 };
 
 const floatFns: ReadonlySet<string> = new Set([
@@ -230,7 +234,63 @@ const legal: { [K in Op]: Legal<K> } = {
     ["its dtype is the node's", n.buffer?.dtype === n.dtype],
     ["its size is the node's", n.buffer?.size === sizeOf(n.shape)],
   ],
+  param: (n) => [["the index is whole", isWhole(n.attrs.index, 0)]],
+  scan: loop,
+  part: (n, of) => {
+    if (!isOp(of!, "scan")) return [["the source is a scan", false]];
+    const { body, carries, length } = of.attrs;
+    const { index } = n.attrs;
+    const step = body.outputs[index];
+    const lead = index < carries ? [] : [length];
+    return [
+      ["the scan has this part", isWhole(index, 0) && step !== undefined],
+      ["the dtype is the body's", n.dtype === step?.dtype],
+      ["the shape is the body's, stacked for ys", same(n.shape, [...lead, ...(step?.shape ?? [])])],
+    ];
+  },
 };
+
+function loop(n: Node<"scan">, ...src: Node[]): Claims {
+  const { body, carries, xs, length } = n.attrs;
+  const { params, outputs } = body;
+  const steps = src.map((s, i) => (i >= carries && i < carries + xs ? s.shape.slice(1) : s.shape));
+  const inside = topological(outputs);
+  const free = inside.filter((node) => node.op === "param" && params[paramIndex(node)] !== node);
+  for (const node of inside) verifyNode(node);
+  return [
+    ["the length is whole", isWhole(length, 0)],
+    ["the scan itself is float32 [0]", n.dtype === "float32" && same(n.shape, [0])],
+    ["there is a source for each carry and each of xs", src.length >= carries + xs],
+    ["the body has a param for t and each source", params.length === 1 + src.length],
+    ["t is an int32 scalar", params[0]?.dtype === "int32" && params[0].shape.length === 0],
+    [
+      "xs have an element for each iteration",
+      src.slice(carries, carries + xs).every((x) => x.shape[0] === length),
+    ],
+    ["params have the sources' dtypes", src.every((s, i) => params[1 + i]?.dtype === s.dtype)],
+    [
+      "params have the sources' shapes, xs one step",
+      steps.every((s, i) => same(params[1 + i]?.shape ?? [], s)),
+    ],
+    ["params are numbered", params.every((p, i) => p.op === "param" && paramIndex(p) === i)],
+    ["the body has a next value for each carry", outputs.length >= carries],
+    [
+      "carries keep their dtype and shape",
+      src
+        .slice(0, carries)
+        .every((c, i) => outputs[i]?.dtype === c.dtype && same(outputs[i].shape, c.shape)),
+    ],
+    ["the body reaches its own params only", free.length === 0],
+    [
+      "the body reaches no data",
+      inside.every((node) => node.op !== "buffer" && node.op !== "scalar"),
+    ],
+  ];
+}
+
+function paramIndex(node: Node): number {
+  return isOp(node, "param") ? node.attrs.index : -1;
+}
 
 /**
  * Checks every node of a graph and the lists of its inputs, scalars and assignments.
@@ -242,6 +302,10 @@ export function verify(graph: Graph): void {
   for (const node of order) verifyNode(node);
   const inputs = order.filter((node) => node.op === "buffer");
   const scalars = order.filter((node) => node.op === "scalar");
+  check(
+    "params are in bodies only",
+    order.every((node) => node.op !== "param"),
+  );
   check("all inputs are listed once", sameSet(graph.inputs, inputs));
   check("all scalars are listed once", sameSet(graph.scalars, scalars));
   const buffers = new Set(graph.inputs.map((node) => node.buffer));
@@ -263,7 +327,9 @@ export function verifyNode(node: Node): void {
     const text = `${claim}: not so in ${describeNode(node)}`;
     throw new StateError("verify", text, { in: node.scope });
   };
-  if (node.src.length !== sources[node.op]) fail(`${node.op} has ${sources[node.op]} sources`);
+  const count = sources[node.op];
+  if (count !== null && node.src.length !== count) fail(`${node.op} has ${count} sources`);
+  if (node.src.some((s) => s.op === "scan") && node.op !== "part") fail("only parts read a scan");
   if (!hasMin(node.shape, 0)) fail("sizes are whole and not negative");
   for (const [claim, holds] of (legal[node.op] as Legal<Op>)(node, ...node.src)) {
     if (!holds) fail(claim);

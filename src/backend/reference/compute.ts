@@ -12,8 +12,9 @@ import { binaryOf, castRules, compareRules, unaryOf } from "./scalar.ts";
 import { offsetsOf, readStrided, stridesOf, writeStrided } from "./strided.ts";
 import { threefry } from "./threefry.ts";
 
-/** Ops whose value comes from their sources; leaves that are given from outside are not here. */
-export type ComputedOp = Exclude<Op, CompositeOp | "buffer" | "scalar">;
+/** Ops whose value comes from their sources alone. Not here: leaves that are given from outside, and
+ *  loops, whose bodies are graphs again (interpret.ts). */
+export type ComputedOp = Exclude<Op, CompositeOp | "buffer" | "scalar" | "param" | "scan" | "part">;
 
 type Rule<K extends Op> = (node: Node<K>, ...src: TypedArray[]) => TypedArray;
 
