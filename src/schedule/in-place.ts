@@ -5,7 +5,7 @@
 import { itemSize } from "../ir/dtype.ts";
 import { equalForms } from "./affine.ts";
 import { isInjective, type LoopKernel, rootsOf, walk } from "./kernel.ts";
-import type { PlanBuffer, Step } from "./plan.ts";
+import { type PlanBuffer, type Step, wholeOf } from "./plan.ts";
 
 /** Bytes from which it is worth tying the lives of two buffers together. */
 const large = 1 << 18;
@@ -19,16 +19,20 @@ export function takenOver(
 ): Map<number, number> {
   const found = new Map<number, number>();
   const { kernel } = step;
-  if (kernel.kind !== "loop" || !isPlain(kernel)) return found;
+  if (kernel.kind !== "loop") return found;
   const used = new Set<number>();
-  step.buffers.forEach((to, j) => {
-    if (!kernel.operands[j].write || !begins(to)) return;
-    const size = buffers[to].size * itemSize[buffers[to].dtype];
-    if (size < large) return;
+  const isLarge = (b: number) => buffers[b].size * itemSize[buffers[b].dtype] >= large;
+  const results = step.buffers.filter(
+    (to, j) => kernel.operands[j].write && isLarge(to) && begins(to) && isAlone(buffers, step, to),
+  );
+  if (results.length === 0 || !isPlain(kernel)) return found;
+  results.forEach((to) => {
+    const j = step.buffers.indexOf(to);
     const i = step.buffers.findIndex(
       (from, k) =>
         !used.has(from) &&
         dies(from) &&
+        isAlone(buffers, step, from) &&
         itemSize[buffers[from].dtype] === itemSize[buffers[to].dtype] &&
         buffers[from].size === buffers[to].size &&
         readsWhatItWrites(kernel, k, j),
@@ -38,6 +42,11 @@ export function takenOver(
     found.set(to, step.buffers[i]);
   });
   return found;
+}
+
+/** Whether a step touches a buffer as one operand, whole. */
+function isAlone(buffers: readonly PlanBuffer[], step: Step, b: number): boolean {
+  return step.buffers.filter((other) => wholeOf(buffers, other) === b).length === 1;
 }
 
 /** Whether a renderer computes all values of a point before it stores any of them: there is one loop

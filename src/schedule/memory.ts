@@ -3,9 +3,9 @@
 
 import { itemSize } from "../ir/dtype.ts";
 import { takenOver } from "./in-place.ts";
-import type { Plan, PlanBuffer, Step } from "./plan.ts";
+import { type Plan, type PlanBuffer, type Step, wholeOf } from "./plan.ts";
 
-/** Bytes that a kernel may read or write past the end of a buffer. */
+/** Bytes that a kernel may read past the end of a buffer. */
 export const slack = 64;
 
 interface Life {
@@ -26,14 +26,15 @@ export function planMemory(
   const first = new Map<number, number>();
   const last = new Map<number, number>();
   steps.forEach((step, at) => {
-    for (const b of step.buffers) {
+    for (const each of step.buffers) {
+      const b = wholeOf(buffers, each);
       if (!first.has(b)) first.set(b, at);
       last.set(b, at);
     }
   });
-  for (const o of outputs) if (o.buffer >= 0) last.set(o.buffer, steps.length);
+  for (const o of outputs) if (o.buffer >= 0) last.set(wholeOf(buffers, o.buffer), steps.length);
   const lives = new Map<number, Life>();
-  const isTemp = (b: number) => buffers[b].input < 0;
+  const isTemp = (b: number) => buffers[b].input < 0 && buffers[b].part === undefined;
   steps.forEach((step, at) => {
     const over = takenOver(
       buffers,
@@ -41,7 +42,8 @@ export function planMemory(
       (b) => isTemp(b) && first.get(b) !== at && last.get(b) === at,
       (b) => isTemp(b) && first.get(b) === at && (last.get(b) as number) < steps.length,
     );
-    for (const b of step.buffers) {
+    for (const each of step.buffers) {
+      const b = wholeOf(buffers, each);
       if (!isTemp(b) || lives.has(b)) continue;
       const buffer = buffers[b];
       const bytes = Math.ceil((buffer.size * itemSize[buffer.dtype] + slack) / 64) * 64;
@@ -55,7 +57,18 @@ export function planMemory(
   });
   const all = [...new Set(lives.values())];
   all.sort((a, b) => b.bytes - a.bytes || a.first - b.first);
-  return placeAll(all);
+  const total = placeAll(all);
+  placeParts(buffers);
+  return total;
+}
+
+/** Parts follow what they are parts of. */
+function placeParts(buffers: readonly PlanBuffer[]): void {
+  for (const buffer of buffers) {
+    const { part, input } = buffer;
+    if (part === undefined) continue;
+    buffer.offset = part.start + (input < 0 ? buffers[part.of].offset : 0);
+  }
 }
 
 /** Largest first, each at the lowest offset that is free during its life. */

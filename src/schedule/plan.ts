@@ -11,9 +11,17 @@ export interface PlanBuffer {
   readonly size: number;
   /** An input's memory belongs to whoever owns the data; the rest lies in the arena. */
   readonly input: number;
-  /** Byte offset in the arena (a multiple of 64) for input < 0. Each buffer may be read and written up to
-   *  64 bytes past its end. */
+  /** Bytes from the start of the arena (for input < 0) or of the input, which is 0 but for parts. Each
+   *  buffer may be read up to 64 bytes past its end; kernels write none of what lies there. */
   offset: number;
+  /** For a buffer that is a stretch of another one, which is none itself: that one, and the bytes before
+   *  the stretch. Its `input` is the other's. */
+  readonly part?: { readonly of: number; readonly start: number };
+}
+
+/** The buffer in which a buffer lies: itself, unless it is a part. */
+export function wholeOf(buffers: readonly PlanBuffer[], buffer: number): number {
+  return buffers[buffer]!.part?.of ?? buffer;
 }
 
 export interface Step {

@@ -277,9 +277,9 @@ export class PlanBackend implements Backend {
     const arena = new ArrayBuffer(plan.arenaBytes);
     const given = inputs.map((b) => (b.host as TypedArray).slice());
     const buffers = plan.buffers.map((b) => {
-      if (b.input >= 0) return given[b.input];
       const type = makeArray(b.dtype, 0).constructor as Float32ArrayConstructor;
-      return new type(arena, b.offset, b.size) as TypedArray;
+      const memory = b.input >= 0 ? given[b.input].buffer : arena;
+      return new type(memory as ArrayBuffer, b.offset, b.size) as TypedArray;
     });
     for (const step of plan.steps) runStep(step, buffers, scalars);
     plan.outputs.forEach((o, i) => {

@@ -50,6 +50,14 @@ export class PlanBuilder {
     return { buffer: this.buffers.length - 1, dtype, size };
   }
 
+  /** `size` elements of another place, from `first` on. */
+  part({ buffer, dtype }: Place, first: number, size: number): Place {
+    const { input, offset } = this.buffers[buffer]!;
+    const start = first * itemSize[dtype];
+    this.buffers.push({ dtype, size, input, offset: offset + start, part: { of: buffer, start } });
+    return { buffer: this.buffers.length - 1, dtype, size };
+  }
+
   /** Steps from here on write into inputs. */
   commitHere(): void {
     this.commit = this.steps.length;

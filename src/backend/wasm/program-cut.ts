@@ -4,7 +4,7 @@
 
 import { itemSize } from "../../ir/dtype.ts";
 import { Node } from "../../ir/node.ts";
-import type { Plan, PlanBuffer, Step } from "../../schedule/plan.ts";
+import { type Plan, type PlanBuffer, type Step, wholeOf } from "../../schedule/plan.ts";
 
 /** Smaller results are not worth keeping: they are computed again. */
 const keptFrom = 4096;
@@ -29,7 +29,7 @@ export function cutPlan(
   const large = (b: number) => bytesOf(plan.buffers[b]!) >= keptFrom;
   const early = new Set(alone.filter((step) => writesOf(step).every(large)));
   const rest = plan.steps.filter((step) => !early.has(step));
-  const read = new Set(rest.flatMap((step) => step.buffers));
+  const read = new Set(rest.flatMap((step) => step.buffers.map((b) => wholeOf(plan.buffers, b))));
   const kept = [...early].flatMap(writesOf).filter((b) => read.has(b));
   const bytes = kept.reduce((sum, b) => sum + bytesOf(plan.buffers[b]!), 0);
   if (kept.length === 0 || bytes > limit) return null;
@@ -39,13 +39,19 @@ export function cutPlan(
 /** The steps, in order, that read nothing but fixed inputs and what others of them make. */
 function stepsAlone(plan: Plan, fixed: (input: number) => boolean): Step[] {
   const writers = new Map<number, number>();
-  for (const b of plan.steps.flatMap(writesOf)) writers.set(b, (writers.get(b) ?? 0) + 1);
-  const given = new Set(plan.outputs.map(({ buffer }) => buffer));
-  const own = (b: number) => plan.buffers[b]!.input < 0 && writers.get(b) === 1 && !given.has(b);
+  for (const part of plan.steps.flatMap(writesOf)) {
+    const b = wholeOf(plan.buffers, part);
+    writers.set(b, (writers.get(b) ?? 0) + 1);
+  }
+  const given = new Set(plan.outputs.map(({ buffer }) => wholeOf(plan.buffers, buffer)));
+  const own = (b: number) => {
+    const { input, part } = plan.buffers[b]!;
+    return input < 0 && part === undefined && writers.get(b) === 1 && !given.has(b);
+  };
   const made = new Set<number>();
   const isKnown = (b: number) => {
     const { input } = plan.buffers[b]!;
-    return input >= 0 ? fixed(input) : made.has(b);
+    return input >= 0 ? fixed(input) : made.has(wholeOf(plan.buffers, b));
   };
   return plan.steps.filter((step) => {
     if (step.scalars.length > 0 || step.faults.length > 0) return false;
@@ -76,7 +82,7 @@ function planOfMade(plan: Plan, alone: readonly Step[], kept: readonly number[])
     .reverse()
     .filter((step) => {
       const wanted = writesOf(step).some((b) => needed.has(b));
-      if (wanted) for (const b of step.buffers) needed.add(b);
+      if (wanted) for (const b of step.buffers) needed.add(wholeOf(plan.buffers, b));
       return wanted;
     })
     .reverse();
@@ -102,6 +108,12 @@ function planOfRest(plan: Plan, steps: readonly Step[], kept: readonly number[])
   const buffers = plan.buffers.slice();
   kept.forEach((b, k) => {
     buffers[b] = { ...buffers[b]!, input: inputs.length + k, offset: 0 };
+  });
+  buffers.forEach((buffer, b) => {
+    const { part } = buffer;
+    const whole = part === undefined ? -1 : kept.indexOf(part.of);
+    if (whole < 0) return;
+    buffers[b] = { ...buffer, input: inputs.length + whole, offset: part!.start };
   });
   const more = kept.map((b) => placeholder(plan.buffers[b]!));
   const before = new Set(plan.steps.slice(0, plan.commit));

@@ -6,8 +6,6 @@
 import { itemSize } from "../../ir/dtype.ts";
 import type { Plan, Step } from "../../schedule/plan.ts";
 
-/** Kernels may read and write this far past the end of a buffer. */
-const spill = 64;
 /** Microseconds: what runs before a phase while the other threads wait, and what is worth less when it
  *  is done at the same time than when it is done in a row. */
 const shortTime = 3;
@@ -96,10 +94,9 @@ function append(to: Group, { steps, cost, accesses }: Group): void {
 function accessesOf(plan: Plan, step: Step): Access[] {
   return step.buffers.map((b, k) => {
     const { input, offset, size, dtype } = plan.buffers[b]!;
-    const from = input >= 0 ? 0 : offset;
-    // What lies past an end is read for nothing; what is written there belongs to nobody.
-    const to = from + size * itemSize[dtype] + spill;
-    return { space: input, from, to, write: step.kernel.operands[k]!.write };
+    // What lies past an end may be read, but for nothing.
+    const to = offset + size * itemSize[dtype];
+    return { space: input, from: offset, to, write: step.kernel.operands[k]!.write };
   });
 }
 

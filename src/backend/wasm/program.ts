@@ -21,8 +21,9 @@ const blocksFrom = 4096;
 
 /** An input that a run may write to, or that has been seen before. */
 export interface InputSlot {
-  /** Words of memory that hold its address. */
+  /** Words of memory that hold its address, each with some bytes added. */
   readonly words: Int32Array;
+  readonly starts: Float64Array;
   readonly bytes: number;
   /** Some output takes over its memory. */
   readonly replaced: boolean;
@@ -39,6 +40,7 @@ export interface ResultSlot {
   /** Its place among the outputs. */
   readonly output: number;
   readonly words: Int32Array;
+  readonly starts: Float64Array;
   readonly bytes: number;
   address: number;
   /** The memory taken for the present run; -1: none. */
@@ -151,9 +153,9 @@ export class WasmProgram implements Program {
   /** Where an input or a result lies now. */
   bind(slot: InputSlot | ResultSlot, address: number): void {
     if (address === slot.address) return;
-    const { words } = slot;
+    const { words, starts } = slot;
     const { i32 } = this.memory;
-    for (let i = 0; i < words.length; i++) i32[words[i]!] = address;
+    for (let i = 0; i < words.length; i++) i32[words[i]!] = address + starts[i]!;
     slot.address = address;
   }
 
@@ -238,32 +240,47 @@ function earlyOutputs({ outputs, buffers, graph }: Plan): number[] {
   return outputs.map((_, k) => k).filter((k) => isOld(outputs[k]!, k));
 }
 
+/** Words of memory that hold addresses in one buffer, and how many bytes from its start these are. */
+class Words {
+  private readonly words: number[] = [];
+  private readonly starts: number[] = [];
+
+  add(word: number, start: number): void {
+    this.words.push(word);
+    this.starts.push(start);
+  }
+
+  done() {
+    return { words: Int32Array.from(this.words), starts: Float64Array.from(this.starts) };
+  }
+}
+
 /** Collects which words of memory hold addresses of what. */
 class AddressWords {
   readonly arenaWords: number[] = [];
   readonly arenaOffsets: number[] = [];
   private readonly plan: Plan;
-  private readonly perInput: number[][];
+  private readonly perInput: Words[];
   /** By plan buffer: the words of each result that is to have a block. */
-  private readonly perResult = new Map<number, { output: number; words: number[] }>();
+  private readonly perResult = new Map<number, { output: number; words: Words }>();
 
   constructor(plan: Plan) {
     this.plan = plan;
-    this.perInput = plan.graph.inputs.map(() => []);
+    this.perInput = plan.graph.inputs.map(() => new Words());
     plan.outputs.forEach(({ buffer, into, dtype, size }, output) => {
       if (into >= 0 || plan.buffers[buffer]!.input >= 0) return;
       if (size * itemSize[dtype] < blocksFrom || this.perResult.has(buffer)) return;
-      this.perResult.set(buffer, { output, words: [] });
+      this.perResult.set(buffer, { output, words: new Words() });
     });
   }
 
   note(buffer: number, word: number): void {
-    const { input, offset } = this.plan.buffers[buffer]!;
-    const result = this.perResult.get(buffer);
+    const { input, offset, part } = this.plan.buffers[buffer]!;
+    const result = this.perResult.get(part?.of ?? buffer);
     if (result !== undefined) {
-      result.words.push(word);
+      result.words.add(word, part?.start ?? 0);
     } else if (input >= 0) {
-      this.perInput[input]!.push(word);
+      this.perInput[input]!.add(word, offset);
     } else this.noteArena(offset, word);
   }
 
@@ -275,7 +292,7 @@ class AddressWords {
   inputSlots(): InputSlot[] {
     const { graph, outputs } = this.plan;
     return graph.inputs.map((node, i) => ({
-      words: Int32Array.from(this.perInput[i]!),
+      ...this.perInput[i]!.done(),
       bytes: sizeOf(node.shape) * itemSize[node.dtype],
       replaced: outputs.some(({ into }) => into === i),
       address: -1,
@@ -288,7 +305,7 @@ class AddressWords {
     return [...this.perResult.values()].map(({ output, words }) => {
       const { dtype, size } = this.plan.outputs[output]!;
       const bytes = size * itemSize[dtype];
-      return { output, words: Int32Array.from(words), bytes, address: -1, taken: -1 };
+      return { output, ...words.done(), bytes, address: -1, taken: -1 };
     });
   }
 }
