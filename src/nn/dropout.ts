@@ -10,7 +10,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
 import { inScope, Module } from "./module.ts";
 
-function checkProbability(op: string, p: number): number {
+export function checkProbability(op: string, p: number): number {
   if (p >= 0 && p <= 1) return p;
   throw new ArgumentError(op, `p must be in [0,1], got ${p}`, { in: currentScope() });
 }

@@ -1,6 +1,14 @@
 // anneal/nn: layers, losses, initial values. Names only.
 
 export * from "./activations.ts";
+export {
+  type AttentionOptions,
+  causalMask,
+  type MaskOptions,
+  scaledDotProductAttention,
+} from "./attention.ts";
+export * from "./attention-multihead.ts";
+export * from "./attention-scores.ts";
 export * from "./containers.ts";
 export {
   Conv1d,
@@ -36,7 +44,10 @@ export * from "./norm.ts";
 export * from "./padding.ts";
 export { Parameter, parameter } from "./parameter.ts";
 export * from "./pool.ts";
+export * from "./positions.ts";
 export type { LossOptions, Reduction, WeightOption } from "./reduction.ts";
 export * from "./resize.ts";
 export type { LoadOptions, StateDict, StateValues } from "./state.ts";
 export { type Summary, type SummaryRow, summary } from "./summary.ts";
+export * from "./transformer.ts";
+export * from "./transformer-layers.ts";

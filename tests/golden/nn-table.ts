@@ -109,6 +109,38 @@ const same = [
   "ReplicationPad3d", "PixelShuffle", "PixelUnshuffle",
 ]; // biome-ignore format: a list
 
+const multihead: Maker = ({ args, kwargs }) =>
+  new nn.MultiheadAttention(args[0] as number, args[1] as number, kwargs) as unknown as Callee;
+
+/** The order of PyTorch's positional arguments behind the sizes. */
+const layerNames = ["dimFeedforward", "dropout", "activation"];
+
+/** An activation that is a function of PyTorch's, by our name. */
+function layerOptions(fields: Fields): Fields {
+  const { activation } = fields as { activation?: string | { repr: string } };
+  if (typeof activation !== "object") return fields;
+  return { ...fields, activation: activation.repr.includes("gelu") ? "gelu" : "relu" };
+}
+
+const transformerLayer =
+  (Class: AnyClass): Maker =>
+  (made) => {
+    const options = named(layerNames, { ...made, args: made.args.slice(2) });
+    return new Class(made.args[0], made.args[1], layerOptions(options));
+  };
+
+/** Its third input is the mask of the source. */
+class MaskedTransformer extends nn.Transformer {
+  override forward(src: Tensor, tgt: Tensor, masks: unknown): Tensor {
+    return super.forward(src, tgt, { srcMask: masks as Tensor });
+  }
+}
+
+const transformer: Maker = (made) => {
+  const names = ["dModel", "heads", "encoderLayers", "decoderLayers", ...layerNames];
+  return new MaskedTransformer(layerOptions(named(names, made))) as unknown as Callee;
+};
+
 const classes = nn as unknown as Record<string, AnyClass>;
 
 export const table: Record<string, Maker | undefined> = {
@@ -116,6 +148,10 @@ export const table: Record<string, Maker | undefined> = {
   ...Object.fromEntries(
     Object.entries(losses).map(([name, names]) => [name, withOptions(classes[name]!, 0, names)]),
   ),
+  MultiheadAttention: multihead,
+  TransformerEncoderLayer: transformerLayer(nn.TransformerEncoderLayer as unknown as AnyClass),
+  TransformerDecoderLayer: transformerLayer(nn.TransformerDecoderLayer as unknown as AnyClass),
+  Transformer: transformer,
   Upsample: withOptions(nn.Upsample, 0, []),
   Linear: withOptions(nn.Linear, 2, ["bias"]),
   Bilinear: withOptions(nn.Bilinear, 3, ["bias"]),

@@ -431,6 +431,8 @@ export function notOurs(c: {
   if (c.op === "__getitem__" || c.op === "index_put")
     return JSON.stringify(c.args).includes('"bool"'); // masks;
   if (c.op.includes("adaptive_max_pool")) return c.args[1] === true;
+  // Dropout draws from PyTorch's generator.
+  if (c.op === "nn.functional._scaled_dot_product_attention") return c.kwargs.dropout_p > 0;
   if (c.op === "nn.functional.embedding") return Object.keys(c.kwargs).length > 0;
   return false;
 }
