@@ -30,6 +30,9 @@ export interface Backend {
     scalars: readonly number[],
     outputs: readonly Buffer[],
   ): void | Promise<void>;
+  /** Gives a fresh buffer a copy of the elements, straight on the device; false: it does not, and the
+   *  caller gives it a host array. */
+  place?(buffer: Buffer, elements: TypedArray): boolean;
   /** The elements, as a copy that the caller owns. */
   read(buffer: Buffer): TypedArray | Promise<TypedArray>;
   /** Gives back what a program holds. It will not be run again. */

@@ -130,6 +130,11 @@ export class Engine {
     return { buffers, done: this.follow(before.then(() => known).then(run)) };
   }
 
+  /** Gives a fresh buffer a copy of the elements on the device, where that saves another copy. */
+  place(buffer: Buffer, elements: TypedArray): boolean {
+    return this.tail === null && (this.backend.place?.(buffer, elements) ?? false);
+  }
+
   /** The elements of a buffer, once all runs before have finished. */
   read(buffer: Buffer): TypedArray | Promise<TypedArray> {
     if (this.tail === null) return this.backend.read(buffer);

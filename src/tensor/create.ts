@@ -8,6 +8,7 @@ import { type Node, type Shape, sizeOf } from "../ir/node.ts";
 import { StateError } from "../util/errors.ts";
 import { Rng } from "../util/rng.ts";
 import { nodeOf, wrap } from "./core.ts";
+import { bufferOf } from "./device.ts";
 import {
   argumentError,
   checkDtype,
@@ -117,8 +118,9 @@ export function fromArray(data: TypedArray, shape?: Shape, options: TensorOption
   }
   const own = typeOfArray(data);
   const dtype = options.dtype ?? own;
-  const copy = dtype === own ? data.slice() : convert(data, dtype);
-  return finish(b.bufferNode(new Buffer(dtype, copy.length, copy), [...dims]), options);
+  const buffer =
+    dtype === own ? bufferOf(data, dtype) : new Buffer(dtype, data.length, convert(data, dtype));
+  return finish(b.bufferNode(buffer, [...dims]), options);
 }
 
 /** A tensor of nested arrays (numbers: float32, booleans: bool), of a typed array, or of one number. */

@@ -4,12 +4,12 @@
 import type { Backend } from "../backend/backend.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { WasmBackend } from "../backend/wasm/backend.ts";
-import type { Buffer } from "../ir/buffer.ts";
-import type { TypedArray } from "../ir/dtype.ts";
+import { Buffer } from "../ir/buffer.ts";
+import { type DType, isFloat, type TypedArray } from "../ir/dtype.ts";
 import { Engine } from "../schedule/engine.ts";
 import { env, strictMode } from "../util/env.ts";
 import { ArgumentError, DeviceError } from "../util/errors.ts";
-import { bumpGeneration, refuseInTrace } from "./trace.ts";
+import { activeTrace, bumpGeneration, refuseInTrace } from "./trace.ts";
 
 export type DeviceName = "wasm" | "reference";
 
@@ -96,6 +96,15 @@ export function engineOf(buffer: Buffer): Engine {
   if (buffer.host !== null || buffer.owner === null) return here;
   if (engines.length === 1 || buffer.owner === here.backend.name) return here;
   return engines.find((e) => e.backend.name === buffer.owner) ?? here;
+}
+
+/** A buffer with a copy of the user's elements: on the device that is at work, where that saves a copy,
+ *  else on the host. Numbers that name places (classes, rows) stay where they can be checked. */
+export function bufferOf(elements: TypedArray, dtype: DType): Buffer {
+  const buffer = new Buffer(dtype, elements.length, null);
+  const here = isFloat(dtype) && current !== null && activeTrace() === null;
+  if (!here || !current!.place(buffer, elements)) buffer.host = elements.slice();
+  return buffer;
 }
 
 /** Moves buffers that only another device has to the host, where the current one finds them. */

@@ -8,6 +8,8 @@ import { type DType, makeArray, type TypedArray } from "../ir/dtype.ts";
 import { type Node, type Shape, sizeOf } from "../ir/node.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { assignAll, nodeOf, noGrad, realize } from "./core.ts";
+import { engineOf } from "./device.ts";
+import { arrivalOf } from "./run.ts";
 import { Tensor } from "./tensor.ts";
 import { untraced } from "./trace.ts";
 
@@ -63,12 +65,22 @@ export function setState(pairs: readonly (readonly [Tensor, Tensor | TypedArray]
   for (const [target, node] of onHost) target.current = node;
 }
 
-// A copy of the elements in a dtype, if they are on the host.
+// A copy of the elements in a dtype, if they are on the host, or were brought from it.
 function hostCopy(dtype: DType, value: Tensor | TypedArray): TypedArray | null {
-  const elements = value instanceof Tensor ? (value.current.buffer?.host ?? null) : value;
+  const elements = value instanceof Tensor ? hostOf(value.current.buffer) : value;
   if (elements === null) return null;
   const copy = makeArray(dtype, elements.length);
   if (dtype === "bool") elements.forEach((v, i) => void (copy[i] = v !== 0 ? 1 : 0));
   else copy.set(elements);
   return copy;
+}
+
+/** The elements of data that is no state, at once; null where that would be a detour. */
+function hostOf(buffer: Buffer | null): TypedArray | null {
+  if (buffer === null || buffer.host !== null) return buffer?.host ?? null;
+  if (buffer.state || arrivalOf(buffer) !== undefined) return null;
+  const found = engineOf(buffer).read(buffer);
+  if (!(found instanceof Promise)) return found;
+  found.catch(() => {});
+  return null;
 }

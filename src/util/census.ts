@@ -51,6 +51,11 @@ export class Census<T extends object> {
     this.witness = this.issue({} as T);
   }
 
+  /** Whether `take` has somebody to ask. */
+  get asks(): boolean {
+    return this.util !== null;
+  }
+
   issue(value: T): Ticket<T> {
     const ticket = new Ticket(value, this.roll);
     this.set.add(ticket);

@@ -57,6 +57,8 @@ interface Running {
 
 /** Inputs up to this size are copied at each run rather than kept. */
 const keepFrom = 16384;
+/** Data from the host gets a block at once if it is at most this share of the results' budget. */
+const placedShare = 8;
 /** One program keeps at most this share of the results' budget of what it made of state. */
 const keptShare = 4;
 
@@ -327,6 +329,15 @@ export class WasmBackend implements Backend {
         output.host = memory.copyOut(wanted.dtype, program.addressOf(wanted), wanted.size);
       }
     }
+  }
+
+  place(buffer: Buffer, elements: TypedArray): boolean {
+    const memory = this.running?.memory;
+    const bytes = elements.byteLength;
+    if (memory === undefined || !memory.finds || bytes < keepFrom) return false;
+    if (bytes > memory.results.budget / placedShare) return false;
+    memory.place(buffer, elements, this.name);
+    return true;
   }
 
   read(buffer: Buffer): TypedArray {

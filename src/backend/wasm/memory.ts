@@ -5,10 +5,11 @@
 // other. Not here: which program wants what (program.ts, backend.ts).
 
 import type { Buffer } from "../../ir/buffer.ts";
-import { type DType, itemSize, makeArray, type TypedArray, viewArray } from "../../ir/dtype.ts";
+import { type DType, itemSize, makeArray, type TypedArray } from "../../ir/dtype.ts";
 import { Census, Ticket } from "../../util/census.ts";
 import { DeviceError } from "../../util/errors.ts";
 import { type Block, BlockTable } from "./memory-blocks.ts";
+import { bytesOf, MemoryBytes } from "./memory-bytes.ts";
 import { Heap, reservedBytes, spareBytes } from "./memory-heap.ts";
 
 export const pageBytes = 65536;
@@ -23,7 +24,7 @@ export interface Budgets {
 
 const usualBudgets: Budgets = { state: 1.5 * 2 ** 30, results: 2 ** 28 };
 /** New blocks of this many bytes are worth a look for old ones that nobody can reach. */
-const lookEvery = 2 ** 25;
+const lookEvery = 2 ** 23;
 /** A look is worth these milliseconds for each byte found: less than half of what saving it to the host
  *  would take. After one that was not, the next comes later. */
 const lookWorth = 0.1 / 2 ** 20;
@@ -37,6 +38,7 @@ export class DeviceMemory {
   f32!: Float32Array;
   f64!: Float64Array;
   u8!: Uint8Array;
+  private bytes!: MemoryBytes;
   /** Where the shared arena begins, and how many bytes it has. */
   arenaAt = 0;
   arenaBytes = 0;
@@ -71,6 +73,7 @@ export class DeviceMemory {
     this.f32 = new Float32Array(buffer);
     this.f64 = new Float64Array(buffer);
     this.u8 = new Uint8Array(buffer);
+    this.bytes = new MemoryBytes(buffer, this.shared);
   }
 
   /** Bytes of wasm memory, all in all. */
@@ -140,6 +143,18 @@ export class DeviceMemory {
     this.copyIn(at, host);
     if (buffer.state) buffer.host = null;
     return this.settle(buffer, at, owner, this.clock - 1);
+  }
+
+  /** Gives a fresh buffer its elements: a copy, in a block of its own. */
+  place(buffer: Buffer, elements: TypedArray, owner: string): void {
+    const at = this.makeRoom(this.tableOf(buffer), elements.byteLength);
+    this.copyIn(at, elements);
+    this.settle(buffer, at, owner, this.clock - 1);
+  }
+
+  /** Whether blocks that nobody can reach are found in time, so that what passes may have some. */
+  get finds(): boolean {
+    return this.census.asks;
   }
 
   /** Memory for a new block of a table, within its budget as far as that goes. */
@@ -226,8 +241,7 @@ export class DeviceMemory {
   copyIn(at: number, host: TypedArray): void {
     const n = host.length;
     if (n > smallCopy) {
-      const view = new Uint8Array(this.memory.buffer, at, host.byteLength);
-      view.set(new Uint8Array(host.buffer, host.byteOffset, host.byteLength));
+      this.bytes.copyIn(at, bytesOf(host));
     } else if (host instanceof Float32Array) {
       const { f32 } = this;
       for (let i = 0, p = at >>> 2; i < n; i++) f32[p + i] = host[i]!;
@@ -247,7 +261,7 @@ export class DeviceMemory {
   copyOut(dtype: DType, at: number, size: number): TypedArray {
     const out = makeArray(dtype, size);
     if (size > smallCopy || dtype !== "float32") {
-      out.set(viewArray(dtype, this.memory.buffer, at, size));
+      this.bytes.copyOut(at, bytesOf(out));
     } else {
       const { f32 } = this;
       for (let i = 0, p = at >>> 2; i < size; i++) out[i] = f32[p + i]!;
