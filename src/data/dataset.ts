@@ -186,6 +186,12 @@ export interface Sampler {
   indices(epoch: number): Uint32Array;
 }
 
+/** The batches of an epoch, each a list of samples: as many in every epoch. */
+export interface BatchSampler {
+  readonly length: number;
+  batches(epoch: number): readonly Uint32Array[];
+}
+
 /** 0, 1, 2, … in every epoch. */
 export class SequentialSampler implements Sampler {
   readonly length: number;

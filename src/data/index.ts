@@ -1,7 +1,18 @@
 // The public names of anneal/data.
 export { type Collated, collate, mapBatch, type NdArray, type NumericArray } from "./collate.ts";
 export {
+  type Csv,
+  type CsvOptions,
+  type MissingPolicy,
+  type NumberTable,
+  parseCsv,
+  parseTable,
+  readTable,
+  type TableOptions,
+} from "./csv.ts";
+export {
   ArrayDataset,
+  type BatchSampler,
   ColumnDataset,
   type Dataset,
   MapDataset,

@@ -5,7 +5,13 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, StateError } from "../util/errors.ts";
 import { Rng } from "../util/rng.ts";
 import { type Collated, collate, mapBatch, type NdArray } from "./collate.ts";
-import { type Dataset, RandomSampler, type Sampler, SequentialSampler } from "./dataset.ts";
+import {
+  type BatchSampler,
+  type Dataset,
+  RandomSampler,
+  type Sampler,
+  SequentialSampler,
+} from "./dataset.ts";
 import { toTensor } from "./tensors.ts";
 
 export interface LoaderOptions<T, Leaf = Tensor, B = Collated<Awaited<T>, Leaf>> {
@@ -21,6 +27,8 @@ export interface LoaderOptions<T, Leaf = Tensor, B = Collated<Awaited<T>, Leaf>>
   prefetch?: number;
   /** The order, in place of `shuffle`. */
   sampler?: Sampler;
+  /** Whole batches, in place of `batchSize`, `shuffle`, `sampler` and `dropLast`. */
+  batchSampler?: BatchSampler;
   /** From samples to a batch, in place of stacking; what it gives is left as it is. */
   collate?: (samples: Awaited<T>[]) => B | Promise<B>;
   /** What every stacked array becomes, in place of a tensor; `(array) => array` leaves it. */
@@ -59,7 +67,7 @@ export class DataLoader<T, Leaf = Tensor, B = Collated<Awaited<T>, Leaf>>
     Pick<LoaderOptions<T, Leaf, B>, "seed" | "dropLast" | "prefetch" | "shuffle">
   > &
     LoaderOptions<T, Leaf, B>;
-  private readonly sampler: Sampler;
+  private readonly sampler: BatchSampler & { readonly samples: number };
   private epoch = 0;
   private batch = 0;
   /** Whether the next loop begins here, or with the next epoch because this one was broken off. */
@@ -80,26 +88,31 @@ export class DataLoader<T, Leaf = Tensor, B = Collated<Awaited<T>, Leaf>>
     if (shuffle && options.sampler !== undefined) {
       throw new ArgumentError("DataLoader", "shuffle and sampler exclude each other");
     }
+    for (const name of ["batchSize", "shuffle", "sampler", "dropLast"] as const) {
+      if (options.batchSampler === undefined || !options[name]) continue;
+      throw new ArgumentError("DataLoader", `${name} and batchSampler exclude each other`);
+    }
     this.dataset = dataset;
     this.batchSize = batchSize;
     this.options = { ...options, prefetch, shuffle, seed, dropLast };
     const { length } = dataset;
     const usual = () =>
       shuffle ? new RandomSampler(length, { seed }) : new SequentialSampler(length);
-    this.sampler = options.sampler ?? usual();
+    this.sampler = options.batchSampler
+      ? wholeBatches(options.batchSampler, length)
+      : cutIntoBatches(options.sampler ?? usual(), batchSize, dropLast);
   }
 
   /** Batches per epoch. */
   get length(): number {
-    const batches = this.sampler.length / this.batchSize;
-    return this.options.dropLast ? Math.floor(batches) : Math.ceil(batches);
+    return this.sampler.length;
   }
 
   /** The place after the batch that was handed out last. */
   state(): LoaderState {
     const { epoch, batch, batchSize } = this;
     const { seed, shuffle, dropLast } = this.options;
-    const samples = this.sampler.length;
+    const { samples } = this.sampler;
     return { format: 1, epoch, batch, seed, samples, batchSize, shuffle, dropLast };
   }
 
@@ -138,10 +151,8 @@ export class DataLoader<T, Leaf = Tensor, B = Collated<Awaited<T>, Leaf>>
     if (!this.fresh) this.moveTo(this.epoch + 1, 0, true);
     const { epoch, batch: first, length } = this;
     this.fresh = false;
-    const order = this.sampler.indices(epoch);
-    const make = (i: number) => {
-      return this.make(order.subarray(i * this.batchSize, (i + 1) * this.batchSize), epoch);
-    };
+    const batches = this.sampler.batches(epoch);
+    const make = (i: number) => this.make(batches[i] as Uint32Array, epoch);
     const queue = new Ahead(make, first, length, this.options.prefetch);
     try {
       for (let i = first; i < length; i++) {
@@ -176,6 +187,25 @@ export class DataLoader<T, Leaf = Tensor, B = Collated<Awaited<T>, Leaf>>
   private finish(batch: unknown): B {
     return mapBatch(batch, this.options.toTensor ?? toTensor) as B;
   }
+}
+
+type Cut = BatchSampler & { readonly samples: number };
+
+function cutIntoBatches(sampler: Sampler, size: number, dropLast: boolean): Cut {
+  const batches = sampler.length / size;
+  const length = dropLast ? Math.floor(batches) : Math.ceil(batches);
+  return {
+    length,
+    samples: sampler.length,
+    batches(epoch) {
+      const order = sampler.indices(epoch);
+      return Array.from({ length }, (_, i) => order.subarray(i * size, (i + 1) * size));
+    },
+  };
+}
+
+function wholeBatches(sampler: BatchSampler, samples: number): Cut {
+  return { length: sampler.length, samples, batches: (epoch) => sampler.batches(epoch) };
 }
 
 // Batches in the making: up to `depth` are begun beyond the one that was taken, each in a turn of

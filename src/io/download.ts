@@ -6,8 +6,10 @@ import { sha256 } from "./hash.ts";
 import { hasFiles, node } from "./node.ts";
 
 export interface DownloadOptions {
-  /** SHA-256 of the file, in hex. */
+  /** SHA-256 of the file, in hex; of a compressed one, of what is in it. */
   checksum: string;
+  /** The file is compressed; the cache keeps what is in it. */
+  gzip?: boolean | undefined;
   /** The cache folder; ANNEAL_CACHE or ~/.cache/anneal without it. */
   cache?: string | undefined;
   /** More bytes than this are refused; 1 GiB without it. */
@@ -28,7 +30,7 @@ export async function cacheFolder(): Promise<string> {
  */
 export async function download(
   url: string,
-  { checksum, cache, limit = 2 ** 30, timeout = 60_000 }: DownloadOptions,
+  { checksum, gzip = false, cache, limit = 2 ** 30, timeout = 60_000 }: DownloadOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const wanted = checksum.toLowerCase();
   const kept = hasFiles() ? await cachePath(url, wanted, cache) : undefined;
@@ -36,7 +38,8 @@ export async function download(
     const bytes = await readIfThere(kept);
     if (bytes !== undefined && (await sha256(bytes)) === wanted) return bytes;
   }
-  const bytes = await transfer(url, limit, timeout);
+  const sent = await transfer(url, limit, timeout);
+  const bytes = gzip ? await unpack(url, sent, limit) : sent;
   const found = await sha256(bytes);
   if (found !== wanted) {
     throw new LoadError(url, `has another checksum: ${bytes.length} bytes with SHA-256 ${found}`, {
@@ -92,20 +95,45 @@ async function transfer(
   }
 }
 
-async function receive(
+function receive(
   url: string,
   response: Response,
   limit: number,
   alive: () => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const broken = (total: number, cause: Error) => {
+    const announced = response.headers.get("content-length") ?? "unknown";
+    const what = `broke off after ${total} of ${announced} bytes: ${reasonOf(cause)}`;
+    return new LoadError(url, `${what} (byte ${total})`, { cause, byte: total });
+  };
+  return collect(url, response.body?.getReader(), { limit, alive, broken });
+}
+
+// What is packed small may be large: the limit holds for both.
+function unpack(url: string, bytes: Uint8Array<ArrayBuffer>, limit: number) {
+  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const broken = (_: number, cause: Error) => {
+    return new LoadError(url, `is no gzip file: ${reasonOf(cause)}`, { cause });
+  };
+  return collect(url, unpacked.getReader(), { limit, alive: () => {}, broken });
+}
+
+interface Collecting {
+  readonly limit: number;
+  readonly alive: () => void;
+  readonly broken: (total: number, cause: Error) => LoadError;
+}
+
+async function collect(
+  url: string,
+  reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined,
+  { limit, alive, broken }: Collecting,
+): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let total = 0;
-  const reader = response.body?.getReader();
   while (reader !== undefined) {
     const { done, value } = await reader.read().catch((cause: Error) => {
-      const announced = response.headers.get("content-length") ?? "unknown";
-      const what = `broke off after ${total} of ${announced} bytes: ${reasonOf(cause)}`;
-      throw new LoadError(url, `${what} (byte ${total})`, { cause, byte: total });
+      throw broken(total, cause);
     });
     if (done) break;
     alive();

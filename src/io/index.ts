@@ -26,3 +26,4 @@ export {
   writeSafetensorsFile,
 } from "./safetensors-file.ts";
 export type { TensorInfo } from "./safetensors-header.ts";
+export { decodeText, linesOf, readText, type TextSource, textFrom } from "./text.ts";

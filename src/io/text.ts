@@ -1,0 +1,93 @@
+// Files of text: from a path, or from an address with a checksum; always UTF-8, with a byte order
+// mark left out. What is no UTF-8 is an error that names the byte, never a replacement character.
+// Not here: what a text is about (text/corpora.ts), or tables (data/csv.ts).
+
+import { ArgumentError, LoadError } from "../util/errors.ts";
+import { download } from "./download.ts";
+import { node } from "./node.ts";
+
+/** Where a text comes from, and how it is known to be the right one. */
+export interface TextSource {
+  /** A path, or an address that begins with http. */
+  from: string;
+  /** SHA-256 in hex of the text, uncompressed. An address needs one. */
+  checksum?: string | undefined;
+  /** The file at the address is compressed. */
+  gzip?: boolean | undefined;
+  /** The cache folder of downloads. */
+  cache?: string | undefined;
+}
+
+/**
+ * The text of a UTF-8 file. Throws LoadError for a file that is not there or no UTF-8.
+ *
+ * @example
+ * const text = await readText("shakespeare.txt");
+ */
+export async function readText(path: string): Promise<string> {
+  const { fs } = await node();
+  const bytes = await fs.readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code === "ENOENT" ? "is not there" : `cannot be read: ${cause.code}`;
+    throw new LoadError(path, why, { cause });
+  });
+  return decodeText(bytes, path);
+}
+
+/** The text at a path or an address. Throws LoadError, also for another checksum. */
+export async function textFrom({ from, checksum, gzip, cache }: TextSource): Promise<string> {
+  if (!/^https?:/.test(from)) return readText(from);
+  if (checksum === undefined) {
+    throw new ArgumentError("textFrom", `${from} needs a checksum`, {
+      hint: "pass its SHA-256 in hex",
+    });
+  }
+  return decodeText(await download(from, { checksum, gzip, cache }), from);
+}
+
+/** The lines of a text, without their ends (LF or CR LF); what ends the last one begins none. */
+export function linesOf(text: string): string[] {
+  const lines = text.split(/\r?\n/);
+  if (lines.at(-1) === "") lines.pop();
+  return lines;
+}
+
+/** Bytes of UTF-8 as text. Throws LoadError that names the first byte that is wrong. */
+export function decodeText(bytes: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    const byte = firstWrong(bytes);
+    const hint = "save it as UTF-8, for example: iconv -f latin1 -t utf-8";
+    throw new LoadError(file, `is not UTF-8 (byte ${byte})`, { byte, hint, cause });
+  }
+}
+
+/** Where the longest beginning ends that is UTF-8, by halving. */
+function firstWrong(bytes: Uint8Array): number {
+  let [good, bad] = [0, bytes.length];
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1;
+    // A beginning may end within a character, which a stream does not mind.
+    const decoder = new TextDecoder("utf-8", { fatal: true });
+    try {
+      decoder.decode(bytes.subarray(0, middle), { stream: true });
+      good = middle;
+    } catch {
+      bad = middle;
+    }
+  }
+  return bad === bytes.length && good === bad - 1 ? lastStart(bytes) : good;
+}
+
+/** Of what is right but breaks off, or goes wrong in its last byte. */
+function lastStart(bytes: Uint8Array): number {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  try {
+    decoder.decode(bytes, { stream: true });
+  } catch {
+    return bytes.length - 1;
+  }
+  let at = bytes.length - 1;
+  while (at > 0 && (bytes[at] & 0xc0) === 0x80) at--;
+  return at;
+}
