@@ -51,6 +51,7 @@ export {
   manualSeed,
   setGeneratorState,
 } from "./tensor/random.ts";
+export { type ScanBody, type ScanOptions, scan } from "./tensor/scan.ts";
 export type { Axes, NestedArray, Operand, TensorData } from "./tensor/shape-types.ts";
 export { Tensor } from "./tensor/tensor.ts";
 export { grad, hessian, jacobian, jvp, valueAndGrad, vjp } from "./tensor/transforms.ts";

@@ -1,10 +1,13 @@
 // Reverse-mode differentiation: one walk from the outputs back to what was asked for, building the
-// gradient as another graph. Not here: the rule of an op (vjp.ts), or `.backward()` (tensor/).
+// gradient as another graph. An op with several results has its rule run once, when the gradients of its
+// parts are there. Not here: the rule of an op (vjp.ts, scan.ts), or `.backward()` (tensor/).
 
 import { binary, sameShape, show } from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
-import { currentScope, type Node, topological, withScope } from "../ir/node.ts";
+import { currentScope, isOp, type Node, topological, withScope } from "../ir/node.ts";
+import type { SingleOp } from "../ir/op.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
+import { scanVjp } from "./scan.ts";
 import { vjpOf } from "./vjp.ts";
 
 /**
@@ -25,30 +28,45 @@ export function grad(
 ): (Node | null)[] {
   checkCotangents(outputs, cotangents);
   const order = topological(outputs);
-  const relevant = dependents(order, wrt);
+  const relevant = dependents(outputs, wrt, order);
   const gradients = new Map<Node, Node>();
-  const accumulate = (node: Node, g: Node) => {
-    const known = gradients.get(node);
-    gradients.set(node, known === undefined ? g : binary("add", known, g));
-  };
+  const parts = new Map<Node, (Node | null)[]>();
+  const sum = (known: Node | null | undefined, g: Node) => (known ? binary("add", known, g) : g);
+  const accumulate = (node: Node, g: Node) => void gradients.set(node, sum(gradients.get(node), g));
   outputs.forEach((node, i) => {
     if (relevant.has(node)) accumulate(node, cotangents[i]!);
   });
   for (let i = order.length - 1; i >= 0; i--) {
     const node = order[i]!;
     const g = gradients.get(node);
-    if (g === undefined || !node.src.some((s) => relevant.has(s))) continue;
-    const parts = inScopeOf(node, () => vjpOf(node, g));
+    const ofParts = parts.get(node);
+    if (!(g ?? ofParts) || !node.src.some((s) => relevant.has(s))) continue;
+    if (isOp(node, "part")) {
+      const [loop] = node.src as [Node<"scan">];
+      const all = parts.get(loop) ?? loop.attrs.body.outputs.map(() => null);
+      all[node.attrs.index] = sum(all[node.attrs.index], g!);
+      parts.set(loop, all);
+      continue;
+    }
+    const found = inScopeOf(node, () => {
+      if (!isOp(node, "scan")) return vjpOf(node as Node<SingleOp>, g!);
+      const wanted = node.src.map((s) => relevant.has(s));
+      return scanVjp(node, ofParts!, wanted);
+    });
     node.src.forEach((s, at) => {
-      const part = parts[at];
+      const part = found[at];
       if (part && relevant.has(s)) accumulate(s, part);
     });
   }
   return wrt.map((node) => gradients.get(node) ?? null);
 }
 
-// The nodes through which a change of `wrt` can reach the outputs. Only floats carry gradients.
-function dependents(order: readonly Node[], wrt: readonly Node[]): Set<Node> {
+/** The nodes through which a change of `wrt` can reach the outputs. Only floats carry gradients. */
+export function dependents(
+  outputs: readonly Node[],
+  wrt: readonly Node[],
+  order: readonly Node[] = topological(outputs),
+): Set<Node> {
   const relevant = new Set<Node>(wrt.filter((node) => isFloat(node.dtype)));
   for (const node of order) {
     if (!isFloat(node.dtype) || node.op === "detach") continue;

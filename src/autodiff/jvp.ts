@@ -5,11 +5,12 @@
 
 import { cast, contract, conv, convWeights, full, reduce, sameShape, where } from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
-import { Node, topological } from "../ir/node.ts";
+import { isOp, Node, topological } from "../ir/node.ts";
 import type { Attrs, MovementOp, Op, SingleOp } from "../ir/op.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { binaryVjp, unaryVjp } from "./elementwise.ts";
 import { reduceRule } from "./reduce.ts";
+import { scanJvp } from "./scan.ts";
 import { add, mul, zeros } from "./terms.ts";
 
 type Tangent = Node | null;
@@ -92,19 +93,25 @@ export function jvp(
   checkTangents(wrt, tangents);
   const given = new Map(wrt.map((node, i) => [node, tangents[i]!]));
   const moving = new Map<Node, Node>();
+  const loops = new Map<Node, readonly Tangent[]>();
   for (const node of topological(outputs)) {
-    const total = sum(given.get(node), tangentOf(node, moving));
+    if (isOp(node, "scan")) {
+      const along = node.src.map((s) => moving.get(s) ?? null);
+      if (along.some((t) => t !== null)) loops.set(node, scanJvp(node, along));
+      continue;
+    }
+    const made = isOp(node, "part")
+      ? (loops.get(node.src[0]!)?.[node.attrs.index] ?? null)
+      : tangentOf(node as Node<SingleOp>, moving);
+    const total = sum(given.get(node), made);
     if (total !== null) moving.set(node, total);
   }
   return outputs.map((node) => moving.get(node) ?? null);
 }
 
-function tangentOf(node: Node, moving: ReadonlyMap<Node, Node>): Tangent {
+function tangentOf(node: Node<SingleOp>, moving: ReadonlyMap<Node, Node>): Tangent {
   if (!isFloat(node.dtype) || !node.src.some((s) => moving.has(s))) return null;
-  if (node.op === "scan" || node.op === "part") {
-    throw new ArgumentError("jvp", "a scan has no tangent yet", { in: node.scope });
-  }
-  const rule = jvpRules[node.op as SingleOp] as JvpRule<Op>;
+  const rule = jvpRules[node.op] as JvpRule<Op>;
   return rule(
     node,
     node.src.map((s) => moving.get(s) ?? null),

@@ -1,7 +1,18 @@
 // Short words for the terms that gradient rules are written in.
 // Not here: rules.
 
-import { binary, compare, expand, full, unary, where } from "../ir/build.ts";
+import {
+  binary,
+  broadcastTo,
+  compare,
+  expand,
+  full,
+  iota,
+  pad,
+  reshape,
+  unary,
+  where,
+} from "../ir/build.ts";
 import type { Node } from "../ir/node.ts";
 import type { Attrs, Op } from "../ir/op.ts";
 
@@ -33,5 +44,24 @@ export const le = (a: Node, b: Node): Node => compare("le", a, b);
 export const keep = (cond: Node, value: Node): Node => where(cond, value, zeros(value));
 /** `value` where the condition does not hold, else 0. */
 export const drop = (cond: Node, value: Node): Node => where(cond, zeros(value), value);
+
+/** One after the other along the first axis. */
+export function concat(a: Node, b: Node): Node {
+  const none = a.shape.slice(1).map(() => 0);
+  const [m, n] = [a.shape[0]!, b.shape[0]!];
+  if (m === 0) return b;
+  if (n === 0) return a;
+  const whole = [m + n, ...a.shape.slice(1)];
+  const inFront = broadcastTo(
+    compare(
+      "lt",
+      reshape(iota(m + n), [m + n, ...none.map(() => 1)]),
+      full(m, [m + n, ...none.map(() => 1)], "int32"),
+    ),
+    whole,
+  );
+  const zero = [0, ...none];
+  return where(inFront, pad(a, zero, [n, ...none]), pad(b, [m, ...none], zero));
+}
 
 export const grow = (x: Node, to: Node): Node => expand(x, to.shape);

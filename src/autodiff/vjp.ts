@@ -1,13 +1,12 @@
 // The gradient of every op, backwards: given the gradient g of a node's value, those of its sources.
 // Typed over the ops, so that a new op does not compile without its rule; the sections are in
 // elementwise.ts, reduce.ts, movement.ts and conv.ts. Forward mode is in jvp.ts, vmap in vmap.ts.
-// Not here: the walk over a graph (backward.ts).
+// Not here: the walk over a graph (backward.ts), or loops, which have several results (scan.ts).
 
 import { cast, contract, full, gather, scatterAdd } from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
 import type { Op, SingleOp } from "../ir/op.ts";
-import { ArgumentError } from "../util/errors.ts";
 import { convVjp, convWeightsVjp } from "./conv.ts";
 import { binaryVjp, unaryVjp } from "./elementwise.ts";
 import { movementVjp } from "./movement.ts";
@@ -48,9 +47,6 @@ export const vjp: { [K in SingleOp]: VjpRule<K> } = {
 };
 
 /** The gradients of a node's sources; see {@link VjpRule}. */
-export function vjpOf(node: Node, g: Node): readonly (Node | null)[] {
-  if (node.op === "scan" || node.op === "part") {
-    throw new ArgumentError("grad", "a scan has no gradient yet", { in: node.scope });
-  }
+export function vjpOf(node: Node<SingleOp>, g: Node): readonly (Node | null)[] {
   return (vjp[node.op as SingleOp] as VjpRule<Op>)(node, g);
 }

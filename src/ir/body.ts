@@ -67,10 +67,19 @@ export function inline(
   return substitute(body.outputs, known);
 }
 
-/** The nodes where those of `known` are replaced; `known` gains all that was rebuilt on the way. */
-export function substitute(nodes: readonly Node[], known: Map<Node, Node>): readonly Node[] {
-  for (const node of topological(nodes, (n) => known.has(n))) {
+/** The nodes where those of `known` are replaced; `known` gains all that was rebuilt on the way. Nodes
+ *  that are `outside` stay, with all that they need. */
+export function substitute(
+  nodes: readonly Node[],
+  known: Map<Node, Node>,
+  outside: (node: Node) => boolean = () => false,
+): readonly Node[] {
+  for (const node of topological(nodes, (n) => known.has(n) || outside(n))) {
     if (known.has(node)) continue;
+    if (outside(node)) {
+      known.set(node, node);
+      continue;
+    }
     const src = node.src.map((s) => known.get(s)!);
     const same = src.every((s, i) => s === node.src[i]);
     known.set(node, same ? node : withSources(node, src));

@@ -377,8 +377,9 @@ export interface ScanSources {
 export function scan(
   body: Body,
   { carries, xs, consts }: ScanSources,
-  { length, reverse = false }: { length: number; reverse?: boolean },
+  options: { length: number; reverse?: boolean; checkpoint?: boolean | undefined },
 ): Node<"scan"> {
+  const { length, reverse = false, checkpoint } = options;
   const wanted = body.params.map((p) => `${p.dtype} ${show(p.shape)}`);
   const kinds = [
     "int32 []",
@@ -398,7 +399,9 @@ export function scan(
   if (xs.some((x) => x.shape[0] !== length)) {
     throw new ShapeError("scan", `${length} iterations over ${xs.map((x) => show(x.shape))}`);
   }
-  const attrs = { body, carries: carries.length, xs: xs.length, length, reverse };
+  const counts = { carries: carries.length, xs: xs.length };
+  const kept = checkpoint ? { checkpoint: true as const } : {};
+  const attrs = { body, ...counts, length, reverse, ...kept };
   return new Node("scan", "float32", [0], [...carries, ...xs, ...consts], attrs);
 }
 

@@ -95,7 +95,15 @@ export interface Attrs {
    *  first carries, then xs (leading axis `length`), then consts (the same at each iteration); `carries`
    *  and `xs` say how many. The body's params are t (int32 scalar), the carries, xs at t, the consts;
    *  its outputs the next carries, then what ys are at t. float32 of shape [0]: only parts read it. */
-  scan: { body: Body; carries: number; xs: number; length: number; reverse: boolean };
+  scan: {
+    body: Body;
+    carries: number;
+    xs: number;
+    length: number;
+    reverse: boolean;
+    /** Its gradient keeps the carries of each iteration alone, and computes the rest again. */
+    checkpoint?: true;
+  };
   /** A result of a scan: among its last carries, then its ys (leading axis `length`; ys at t belong to
    *  xs at t, in reverse too). */
   part: { index: number };

@@ -50,11 +50,13 @@ const calls: { [K in Op]: Write<K> } = {
   },
   param: (n) => call("param", number(n.attrs.index), text(n.dtype), list(n.shape)),
   scan: (n, src, name) => {
-    const { carries, xs, length, reverse } = n.attrs;
+    const { carries, xs, length, reverse, checkpoint } = n.attrs;
     const cut = (from: number, to?: number) => `[${src.slice(from, to).join(", ")}]`;
     const [state, steps] = [cut(0, carries), cut(carries, carries + xs)];
     const given = `{ carries: ${state}, xs: ${steps}, consts: ${cut(carries + xs)} }`;
-    return call("scan", bodyName(name), given, `{ length: ${length}, reverse: ${reverse} }`);
+    const kept = checkpoint ? ", checkpoint: true" : "";
+    const options = `{ length: ${length}, reverse: ${reverse}${kept} }`;
+    return call("scan", bodyName(name), given, options);
   },
   part: (n, [of]) => call("part", of!, number(n.attrs.index)),
 };

@@ -2,6 +2,7 @@
 // nodes over one iteration space; everything else is recomputed inside whoever loads it.
 // Not here: loops and addresses (loops.ts, contraction.ts).
 
+import { weightOf } from "../ir/cost.ts";
 import type { Graph } from "../ir/graph.ts";
 import { isOp, type Node, type Shape, sizeOf, topological } from "../ir/node.ts";
 import { isElementwise, isMovement } from "../ir/op.ts";
@@ -49,19 +50,6 @@ export interface Hints {
 
 const cheapLimit = 6;
 const depthLimit = 64;
-
-/** Ops whose value costs more than a few arithmetic instructions. */
-const weights: Record<string, number> = {
-  exp: 6, expm1: 8, log: 8, log1p: 9, sin: 6, cos: 6, atan: 8, tanh: 6, sigmoid: 7, erf: 7, pow: 20,
-  div: 3, sqrt: 3, rsqrt: 4, reciprocal: 3, mod: 4,
-}; // biome-ignore format: a table
-
-export function weightOf(node: Node): number {
-  if (node.op === "random") return 40;
-  if (node.op === "gather") return 4;
-  if (isOp(node, "unary") || isOp(node, "binary")) return weights[node.attrs.fn] ?? 1;
-  return isElementwise(node.op) ? 1 : 0;
-}
 
 export function usersOf(order: readonly Node[]): Map<Node, Node[]> {
   const users = new Map<Node, Node[]>();

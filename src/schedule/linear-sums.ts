@@ -4,10 +4,10 @@
 // Values differ by rounding only. Not here: long sums in pieces (prepare.ts, split-sums.ts).
 
 import { binary, broadcastTo, constant, full, reduce, unary } from "../ir/build.ts";
+import { weightOf } from "../ir/cost.ts";
 import { isFloat, roundTo } from "../ir/dtype.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { constValue, type Rules } from "../ir/simplify.ts";
-import { weightOf } from "./groups.ts";
 
 export const sumRules: Rules = { reduce: simplerSum };
 

@@ -150,6 +150,7 @@ export function setGrad(tensor: Tensor, grad: Tensor | null): void {
   const trace = activeTrace();
   const before = tensor.grad;
   if (trace !== null) {
+    trace.refuseEffect("backward");
     if (!trace.gradReads.has(tensor)) trace.gradReads.set(tensor, undefined);
     trace.gradWrites.add(tensor);
     trace.undo.push(() => {

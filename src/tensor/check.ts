@@ -25,7 +25,7 @@ type Finding = readonly [string, string] | null;
 function scalarsDiffer(first: Recording, second: Recording): Finding {
   const [a, b] = [first.graph.scalars, second.graph.scalars];
   if (first.graph.key !== second.graph.key) return null;
-  const drawn = new Set([first.trace.seed, ...first.trace.bases]);
+  const drawn = new Set([first.trace.seed, ...first.trace.bases.map((b) => b.node)]);
   for (let i = 0; i < a.length; i++) {
     if (a[i] === b[i] || drawn.has(a[i]!) || Object.is(a[i]!.value, b[i]!.value)) continue;
     const change = `changed from ${a[i]!.value} to ${b[i]!.value}`;

@@ -198,6 +198,7 @@ export function assignAll(
   const trace = activeTrace();
   if (trace !== null) {
     targets.forEach((t, i) => {
+      if (t.trace !== trace) trace.refuseEffect("assign");
       const value = t.requiresGrad || values[i]!.tracked ? detach(values[i]!) : values[i]!;
       if (t.trace === null) trace.assigned.set(t, value);
       else t.current = value;

@@ -5,7 +5,7 @@
 import { random, scalar } from "../ir/build.ts";
 import type { Node, Shape } from "../ir/node.ts";
 import { ArgumentError } from "../util/errors.ts";
-import { activeTrace, refuseInTrace } from "./trace.ts";
+import { activeTrace, LoopTrace, refuseInTrace, type Trace } from "./trace.ts";
 
 /** What a checkpoint keeps of the generator. */
 export interface GeneratorState {
@@ -56,8 +56,17 @@ export function nextBase(count = 1): GeneratorState {
 
 /** 32 fresh random bits an element, int32. */
 export function nextRandom(shape: Shape): Node {
-  const trace = activeTrace();
-  if (trace) return random(shape, trace.seed, trace.draw(), 0);
-  const { seed, base } = nextBase();
-  return random(shape, scalar(seed, "int32"), scalar(base, "int32"), 0);
+  const { seed, base } = draw(activeTrace(), 1);
+  return random(shape, seed, base, 0);
+}
+
+/** Seed and base of the next `count` draws. In a loop each iteration has bases of its own. */
+function draw(trace: Trace | null, count: number): { seed: Node; base: Node } {
+  if (trace instanceof LoopTrace) {
+    const { seed, base } = draw(trace.outer, count * trace.length);
+    return { seed, base: trace.baseOf(base, count) };
+  }
+  if (trace !== null) return { seed: trace.seed, base: trace.draw(count) };
+  const { seed, base } = nextBase(count);
+  return { seed: scalar(seed, "int32"), base: scalar(base, "int32") };
 }

@@ -128,11 +128,13 @@ function bind(replay: Replay, tensors: readonly Tensor[]): void {
     inputs[input] = tensor.current.buffer!;
   }
   const { trace, graph } = recording;
-  const draws = trace.bases.length;
+  const { bases, draws } = trace;
   if (draws > 0) {
     const { seed, base } = nextBase(draws);
     trace.seed.value = seed;
-    for (let i = 0; i < draws; i++) trace.bases[i]!.value = (base + i) | 0;
+    for (let i = 0; i < bases.length; i++) {
+      bases[i]!.node.value = (base + bases[i]!.offset) | 0;
+    }
   }
   for (let i = 0; i < scalars.length; i++) scalars[i] = graph.scalars[i]!.value;
 }

@@ -3,7 +3,7 @@
 // Not here: finding and running programs (compile.ts), or tensors themselves.
 
 import { Buffer } from "../ir/buffer.ts";
-import { bufferNode, scalar } from "../ir/build.ts";
+import { binary, bufferNode, constant, scalar } from "../ir/build.ts";
 import { type Node, sizeOf } from "../ir/node.ts";
 import { StateError } from "../util/errors.ts";
 import type { Tensor } from "./tensor.ts";
@@ -22,8 +22,13 @@ export class Trace {
   readonly undo: (() => void)[] = [];
   /** The random generator's seed: each run binds the current one. */
   readonly seed = scalar(0, "int32");
-  /** One scalar a draw: each run binds bases that nobody else draws with. */
-  readonly bases: Node[] = [];
+  /** One scalar a draw, and how many bases were taken before it: each run binds bases that nobody else
+   *  draws with. */
+  readonly bases: { readonly node: Node; readonly offset: number }[] = [];
+  /** How many bases a run takes. */
+  draws = 0;
+  /** The trace around this one, whose tensors may be used in it. */
+  readonly outer: Trace | null = null;
 
   /** The value of a tensor from outside at this point of the trace. */
   enter(tensor: Tensor): Node {
@@ -40,11 +45,55 @@ export class Trace {
     return node;
   }
 
-  /** The base of the next draw of random numbers: the one that the same draw takes without `compile`. */
-  draw(): Node {
-    const base = scalar(0, "int32");
-    this.bases.push(base);
-    return base;
+  /** The base of the next `count` draws of random numbers: those that the same draws take without
+   *  `compile`. */
+  draw(count = 1): Node {
+    const node = scalar(0, "int32");
+    this.bases.push({ node, offset: this.draws });
+    this.draws += count;
+    return node;
+  }
+
+  /** Throws where what is done once in the trace would not be done at each call. */
+  refuseEffect(_op: string): void {}
+}
+
+/** The trace of a loop's body, called once for all iterations. Tensors from outside are what they are
+ *  around the loop; nothing but the results leaves it. */
+export class LoopTrace extends Trace {
+  override readonly outer: Trace | null;
+  /** The iteration, an int32 scalar. */
+  readonly t: Node;
+  readonly length: number;
+
+  constructor(outer: Trace | null, t: Node, length: number) {
+    super();
+    this.outer = outer;
+    this.t = t;
+    this.length = length;
+  }
+
+  override enter(tensor: Tensor): Node {
+    if (this.outer !== null) return this.outer.enter(tensor);
+    const node = tensor.current;
+    if (node.buffer !== null) node.buffer.shared = true;
+    return node;
+  }
+
+  override placeholder(tensor: Tensor): Node {
+    return this.outer === null ? tensor.current : this.outer.placeholder(tensor);
+  }
+
+  /** Of `count` draws in each iteration, given the base of all: the iteration's own. */
+  baseOf(base: Node, count: number): Node {
+    const skipped = binary("mul", this.t, constant(count, "int32"));
+    return binary("add", base, skipped);
+  }
+
+  override refuseEffect(op: string): void {
+    throw new StateError(op, "cannot be done inside the body of a scan", {
+      hint: "make what changes a carry, and use it after the loop",
+    });
   }
 }
 
@@ -93,6 +142,12 @@ export function checkEscape(trace: Trace | null): void {
   if (trace !== null && trace !== active) {
     if (trace === disposed) {
       throw new StateError(callingMethod(), "a tensor was used after its dispose()");
+    }
+    for (let around = active?.outer; around; around = around.outer) if (around === trace) return;
+    if (trace instanceof LoopTrace) {
+      throw new StateError("scan", "a tensor made inside a body was used outside it", {
+        hint: "return it in the carry or in y",
+      });
     }
     throw new StateError(
       "compile",

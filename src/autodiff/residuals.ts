@@ -1,0 +1,111 @@
+// What a loop's derivative needs of the loop itself: which values of an iteration are kept (as further
+// ys of the scan), and which are computed again from those. Results of contractions and of functions
+// that are dear to compute are kept; cheap arithmetic is repeated, unless what it needs is larger than
+// its value. Not here: the derivative (scan.ts).
+
+import { makeBody } from "../ir/body.ts";
+import { part, scan } from "../ir/build.ts";
+import { weightOf } from "../ir/cost.ts";
+import { type Node, sizeOf, topological } from "../ir/node.ts";
+import { isElementwise, isMovement } from "../ir/op.ts";
+import type { Bound } from "./loop.ts";
+
+/** Functions of this weight are kept. */
+const dear = 5;
+
+/** Stand-ins of a derivative's body for values of the loop, with what is outside for each step. */
+export interface Kept {
+  readonly xs: readonly Bound[];
+  readonly consts: readonly Bound[];
+}
+
+/**
+ * The values of a scan's iterations that `roots` read: a graph over the params of the scan's body, its
+ * nodes, and `later` (the gradients or tangents that come with the derivative).
+ */
+export function keepValues(
+  node: Node<"scan">,
+  roots: readonly Node[],
+  later: ReadonlySet<Node>,
+): Kept {
+  const { body, carries, xs, checkpoint } = node.attrs;
+  const [, ...params] = body.params;
+  const at = (i: number): Bound => ({ inside: params[i]!, outside: node.src[i]! });
+  const all = params.map((_, i) => at(i));
+  const state = new Set(params.slice(0, carries));
+  const order = topological(roots);
+  const read = borderOf(order, roots, later);
+  const kept = choose(order, read, state, checkpoint === true);
+  const outputs = [...body.outputs];
+  for (const value of kept) if (!outputs.slice(carries).includes(value)) outputs.push(value);
+  const sources = {
+    carries: node.src.slice(0, carries),
+    xs: node.src.slice(carries, carries + xs),
+    consts: node.src.slice(carries + xs),
+  };
+  const made = scan(makeBody(body.params, outputs), sources, node.attrs);
+  const stacked = [...kept].map((value): Bound => {
+    const index = outputs.indexOf(value, carries);
+    return { inside: value, outside: part(made, index) };
+  });
+  return {
+    xs: [...all.slice(carries, carries + xs), ...stacked],
+    consts: all.slice(carries + xs),
+  };
+}
+
+/** The nodes that do not depend on `later`, but are read by some that do (or are roots). */
+function borderOf(
+  order: readonly Node[],
+  roots: readonly Node[],
+  later: ReadonlySet<Node>,
+): Node[] {
+  const late = new Set<Node>(later);
+  const border = new Set<Node>();
+  for (const node of order) {
+    if (late.has(node) || !node.src.some((s) => late.has(s))) continue;
+    late.add(node);
+    for (const s of node.src) if (!late.has(s)) border.add(s);
+  }
+  for (const root of roots) if (!late.has(root)) border.add(root);
+  return order.filter((node) => border.has(node));
+}
+
+/** Which values are kept so that those of `read` can be computed: by `order`, sources first. */
+function choose(
+  order: readonly Node[],
+  read: readonly Node[],
+  state: ReadonlySet<Node>,
+  checkpoint: boolean,
+): Set<Node> {
+  const mustKeep = (node: Node) => state.has(node) || (!checkpoint && isDear(node));
+  const kept = new Set<Node>();
+  /** What must be kept so that `node` can be computed. */
+  const needs = (node: Node): Node[] => {
+    const missing: Node[] = [];
+    const seen = new Set<Node>([node]);
+    const stack = [node];
+    while (stack.length > 0) {
+      const next = stack.pop()!;
+      if (kept.has(next)) continue;
+      if (mustKeep(next)) missing.push(next);
+      else for (const s of next.src) if (!seen.has(s) && seen.add(s)) stack.push(s);
+    }
+    return missing;
+  };
+  for (const node of read) if (mustKeep(node)) kept.add(node);
+  for (const node of read) {
+    const missing = needs(node);
+    if (missing.length === 0) continue;
+    const total = missing.reduce((sum, n) => sum + sizeOf(n.shape), 0);
+    const alone = !checkpoint && total >= sizeOf(node.shape) && !isMovement(node.op);
+    for (const value of alone ? [node] : missing) kept.add(value);
+  }
+  return new Set(order.filter((node) => kept.has(node)));
+}
+
+function isDear(node: Node): boolean {
+  if (node.op === "random" || node.op === "gather" || node.op === "param") return false;
+  if (node.op === "const" || node.op === "iota" || isMovement(node.op)) return false;
+  return !isElementwise(node.op) || weightOf(node) >= dear;
+}
