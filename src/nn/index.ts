@@ -9,6 +9,7 @@ export {
 } from "./attention.ts";
 export * from "./attention-multihead.ts";
 export * from "./attention-scores.ts";
+export { GRUCell, LSTMCell, RNNCell, type RNNCellOptions, type RnnNonlinearity } from "./cells.ts";
 export * from "./containers.ts";
 export {
   Conv1d,
@@ -21,8 +22,16 @@ export {
   type ConvTransposeLayerOptions,
   type PaddingMode,
 } from "./conv.ts";
+export { type CtcOptions, ctcLoss } from "./ctc.ts";
 export { Dropout, Dropout1d, Dropout2d, dropout, dropoutChannels } from "./dropout.ts";
 export * as init from "./init.ts";
+export {
+  type Lengths,
+  lengthsOf,
+  maskOf,
+  type PadSequenceOptions,
+  padSequence,
+} from "./lengths.ts";
 export {
   type BiasOption,
   Bilinear,
@@ -47,6 +56,15 @@ export * from "./pool.ts";
 export * from "./positions.ts";
 export type { LossOptions, Reduction, WeightOption } from "./reduction.ts";
 export * from "./resize.ts";
+export {
+  GRU,
+  LSTM,
+  type LSTMOptions,
+  type RecurrentOptions,
+  RNN,
+  type RNNOptions,
+  type SequenceOptions,
+} from "./rnn.ts";
 export type { LoadOptions, StateDict, StateValues } from "./state.ts";
 export { type Summary, type SummaryRow, summary } from "./summary.ts";
 export * from "./transformer.ts";

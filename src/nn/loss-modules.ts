@@ -2,6 +2,8 @@
 // Not here: the formulas (loss-*.ts).
 
 import type { Tensor } from "../tensor/tensor.ts";
+import * as ctc from "./ctc.ts";
+import type { Lengths } from "./lengths.ts";
 import * as classes from "./loss-classes.ts";
 import * as pairs from "./loss-pairs.ts";
 import * as regression from "./loss-regression.ts";
@@ -87,6 +89,18 @@ export class NLLLoss extends Loss<OptionsOf<typeof classes.nllLoss>> {
 export class CrossEntropyLoss extends Loss<OptionsOf<typeof classes.crossEntropy>> {
   forward(input: Tensor, target: Tensor): Tensor {
     return classes.crossEntropy(input, target, this.options);
+  }
+}
+
+/** {@link ctcLoss} as a module. */
+export class CTCLoss extends Loss<OptionsOf<typeof ctc.ctcLoss>> {
+  forward(
+    logProbs: Tensor,
+    targets: Tensor,
+    inputLengths: Lengths | number,
+    targetLengths: Lengths | number,
+  ): Tensor {
+    return ctc.ctcLoss(logProbs, targets, inputLengths, targetLengths, this.options);
   }
 }
 
