@@ -4,6 +4,7 @@
 
 import type { Graph } from "../ir/graph.ts";
 import { type Node, sizeOf, topological } from "../ir/node.ts";
+import { tidyScans } from "../ir/scans.ts";
 import { rewrite, simplifyRules } from "../ir/simplify.ts";
 import { debugLevel, say } from "../util/env.ts";
 import { rowMajor } from "./affine.ts";
@@ -25,7 +26,7 @@ import { lowerWinograd, lowerWinogradWeights } from "./winograd.ts";
 export function lower(graph: Graph, target: Target | null): Plan {
   if (target === null) return withoutSteps(graph);
   const log = debugLevel() >= 4 ? say : null;
-  const summed = rewrite(graph, simplifyRules, sumRules);
+  const summed = rewrite(tidyScans(graph), simplifyRules, sumRules);
   const simple = rewrite(summed, simplifyRules, prepareRules(target));
   const count = (g: Graph) => topological(g.outputs).length;
   log?.(`simplify, prepare: ${count(graph)} nodes become ${count(simple)}`);

@@ -1,0 +1,116 @@
+// What becomes of loops in a graph: one scan forwards and one backwards for a training step, nothing in
+// them that is not read, and the same bits as before.
+import { beforeEach, describe, expect, it } from "vitest";
+import { interpret } from "../../src/backend/reference/interpret.ts";
+import { type Graph, makeGraph } from "../../src/ir/graph.ts";
+import { isOp, type Node, topological } from "../../src/ir/node.ts";
+import { tidyScans } from "../../src/ir/scans.ts";
+import { verify } from "../../src/ir/spec.ts";
+import { device } from "../../src/tensor/device.ts";
+import { scan } from "../../src/tensor/scan.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
+import { grad, valueAndGrad } from "../../src/tensor/transforms.ts";
+import { inputsOf, type LoopCase, loopCases, looped, lossOf, tensorsOf } from "./scan-cases.ts";
+
+beforeEach(() => void device("reference"));
+
+function graphOf(tensors: readonly Tensor[]): Graph {
+  return makeGraph(tensors.map((t) => t.current));
+}
+
+function scansOf(nodes: readonly Node[]): Node<"scan">[] {
+  return topological(nodes).filter((node): node is Node<"scan"> => isOp(node, "scan"));
+}
+
+function run(graph: Graph) {
+  const inputs = graph.inputs.map((n) => n.buffer!.host!);
+  const scalars = graph.scalars.map((n) => n.value);
+  return interpret(graph, inputs, scalars);
+}
+
+function step(c: LoopCase, T: number, { twice = false } = {}): Tensor[] {
+  const inputs = inputsOf(c, T);
+  const list = [...inputs.weights, ...inputs.carry, ...inputs.xs];
+  const argnums = list.map((_, i) => i);
+  const loss = (...given: Tensor[]) => {
+    const [w, s] = [c.weights.length, c.carry.length];
+    const tree = {
+      weights: given.slice(0, w),
+      carry: given.slice(w, w + s),
+      xs: given.slice(w + s),
+    };
+    return lossOf(looped(c, tree));
+  };
+  const norm = (...given: Tensor[]) => lossOf(grad(loss, { argnums })(...given));
+  const [value, gradients] = valueAndGrad(twice ? norm : loss, { argnums })(...list);
+  return [value, ...gradients];
+}
+
+describe("a training step with a loop", () => {
+  for (const c of loopCases) {
+    for (const twice of [false, true]) {
+      it(`keeps its bits${twice ? ", second gradients too" : ""}: ${c.name}`, () => {
+        const graph = graphOf(step(c, 4, { twice }));
+        verify(graph);
+        const small = tidyScans(graph);
+        verify(makeGraph(small.outputs));
+        expect(run(small)).toEqual(run(graph));
+      });
+    }
+
+    it(`has one scan forwards and one backwards: ${c.name}`, () => {
+      const scans = scansOf(tidyScans(graphOf(step(c, 4))).outputs);
+      const forwards = scans.filter((s) => !s.attrs.reverse);
+      expect(forwards.length).toBeLessThanOrEqual(1);
+      expect(scans.length - forwards.length).toBeLessThanOrEqual(1);
+      for (const { attrs } of scans)
+        expect(scansOf(attrs.body.outputs).length).toBeLessThanOrEqual(2);
+    });
+  }
+});
+
+describe("what is not read", () => {
+  const [h, k, x] = tensorsOf([[3], [3], [5, 3]], 1) as [Tensor, Tensor, Tensor];
+
+  it("leaves the loop: results, carries, sources, and the whole loop", () => {
+    const [[a], [p]] = scan(
+      ([a, b]: Tensor[], x: Tensor) => [
+        [a!.add(x), b!.mul(k)],
+        [a!.sin(), b!.cos()],
+      ],
+      [h, h],
+      x,
+    ) as [Tensor[], Tensor[]];
+    const [first] = scansOf(tidyScans(graphOf([p!])).outputs) as [Node<"scan">];
+    expect(first.attrs.body.outputs.length).toBe(2);
+    expect(first.src.length).toBe(2);
+    const [second] = scansOf(tidyScans(graphOf([a!])).outputs) as [Node<"scan">];
+    expect(second.attrs.body.outputs.length).toBe(1);
+    expect(scansOf(tidyScans(graphOf([h.add(1)])).outputs)).toEqual([]);
+  });
+
+  it("includes a carry that never changes, which is a const, and its last value", () => {
+    const [[last, same]] = scan(
+      ([a, b]: Tensor[], x: Tensor) => [[a!.add(x).mul(b!), b!], null],
+      [h, k],
+      x,
+    ) as [Tensor[], null];
+    const graph = graphOf([last!, same!]);
+    const small = tidyScans(graph);
+    const [loop] = scansOf(small.outputs) as [Node<"scan">];
+    expect(loop.attrs.carries).toBe(1);
+    expect(small.outputs[1]!.op).toBe("buffer");
+    expect(run(small)).toEqual(run(graph));
+  });
+
+  it("takes steps that are all the same as one", () => {
+    const loss = (a: Tensor) => scan((h: Tensor, x: Tensor) => [h.mul(x), h.mul(h)], a, x)[1].sum();
+    const graph = graphOf([grad(loss)(h)]);
+    const small = tidyScans(graph);
+    expect(run(small)).toEqual(run(graph));
+    const back = scansOf(small.outputs).find((s) => s.attrs.reverse)!;
+    const { carries, xs } = back.attrs;
+    for (const source of back.src.slice(carries, carries + xs))
+      expect(source.op).not.toBe("expand");
+  });
+});
