@@ -1,5 +1,5 @@
-// A picture of a digit, made into what MNIST's authors would have made of it: ink bright on black, its
-// box scaled to 20 pixels, its centre of mass in the middle of 28×28.
+// A picture of a digit, made into what MNIST's authors would have made of it: ink bright on black,
+// its box scaled to 20 pixels, its centre of mass in the middle of 28×28.
 // Not here: what the digit is (predict-mnist.ts).
 
 import { readFile } from "node:fs/promises";

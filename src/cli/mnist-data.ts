@@ -1,5 +1,6 @@
 // MNIST as `anneal train mnist` uses it: training, validation and test batches that follow from the
-// run's configuration alone. The validation is a part of the 60,000; the test digits only see the end.
+// run's configuration alone. The validation is a part of the 60,000; the test digits only see the
+// end.
 // Not here: reading the files (data/).
 
 import {
@@ -13,7 +14,7 @@ import {
   randomAffine,
   randomSplit,
 } from "../data/index.ts";
-import type { RunConfig } from "./runs.ts";
+import type { MnistConfig } from "./mnist.ts";
 import { UsageError } from "./usage.ts";
 
 export interface MnistBatches {
@@ -30,7 +31,7 @@ const validationPart = 12;
 const [mean, std] = [0.1307, 0.3081];
 
 /** Reads the digits and cuts them into batches. */
-export async function mnistBatches(config: RunConfig): Promise<MnistBatches> {
+export async function mnistBatches(config: MnistConfig): Promise<MnistBatches> {
   const { batch, seed, limit, augment } = config;
   const digits = await mnist(config.data === null ? {} : { root: config.data });
   const testDigits = firstOf(digits.test, limit);

@@ -1,5 +1,5 @@
-// The models of `anneal train mnist`, each with the recipe that suits it: a table, and nothing that a
-// user could not write. Not here: the training (train-mnist.ts).
+// The models of `anneal train mnist`, each with the recipe that suits it: a table, and nothing that
+// a user could not write. Not here: the training (train.ts).
 
 import { nn, type Tensor } from "../index.ts";
 

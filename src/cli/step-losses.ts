@@ -8,7 +8,8 @@ export interface StepLosses extends Callback {
   readonly losses: readonly number[];
 }
 
-/** A callback that keeps each step's loss. It reads every one, which is cheap on an in-process device. */
+/** A callback that keeps each step's loss. It reads every one, which is cheap on an in-process
+ * device. */
 export function stepLosses(): StepLosses {
   const losses: number[] = [];
   return {

@@ -1,4 +1,5 @@
-// What the output can show: colours and block characters in a terminal, plain ASCII in a pipe or file.
+// What the output can show: colours and block characters in a terminal, plain ASCII in a pipe or
+// file.
 // Not here: what is shown (show.ts), or progress bars (progress.ts).
 
 import { env } from "../util/env.ts";

@@ -1,12 +1,13 @@
-// What fit refuses before anything is trained or written: options of the wrong kind, batches that are
-// none, a folder that cannot be written. Not here: what only training can tell (fit.ts, measures.ts).
+// What fit refuses before anything is trained or written: options of the wrong kind, batches that
+// are none, a folder that cannot be written. Not here: what only training can tell (fit.ts,
+// measures.ts).
 
 import { makeFolder } from "../io/index.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
 import type { FitOptions } from "./fit.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Batch } from "./types.ts";
+import type { Batch, Inputs } from "./types.ts";
 
 function refuse(detail: string, hint?: string): never {
   throw new ArgumentError("fit", detail, { hint });
@@ -65,8 +66,16 @@ export async function checkFolder<M extends Metrics>(options: FitOptions<M>): Pr
   if (options.checkpoint) await makeFolder(options.checkpoint.folder);
 }
 
-/** Throws an ArgumentError for a batch that is not `{ x, y }` of tensors. */
+/** Throws an ArgumentError for a batch that is not `{ x, y }` of tensors, x by name if several. */
 export function checkBatch(batch: Batch): void {
-  if (batch?.x instanceof Tensor && batch.y instanceof Tensor) return;
+  if (isInput(batch?.x) && batch.y instanceof Tensor) return;
   refuse("a batch must be { x, y }, both tensors", "map it: new DataLoader(…), or [{ x, y }]");
+}
+
+function isInput(x: Inputs | undefined | null): boolean {
+  if (x instanceof Tensor) return true;
+  if (typeof x !== "object" || x === null || Object.getPrototypeOf(x) !== Object.prototype)
+    return false;
+  const parts = Object.values(x);
+  return parts.length > 0 && parts.every((part) => part instanceof Tensor);
 }

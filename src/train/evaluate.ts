@@ -1,7 +1,7 @@
 // evaluate and predict: a model over data, in evaluation mode and without gradients.
 // Not here: training (fit.ts), or what metrics are (metrics.ts).
 
-import type { Layer, Module } from "../nn/index.ts";
+import type { Module } from "../nn/index.ts";
 import { compile } from "../tensor/compile.ts";
 import { noGrad } from "../tensor/core.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -9,7 +9,7 @@ import { ArgumentError } from "../util/errors.ts";
 import { type Evaluation, Measures } from "./measures.ts";
 import type { Metrics } from "./metrics.ts";
 import { Pace } from "./pace.ts";
-import type { Batches, Loss, TypedArray } from "./types.ts";
+import type { Batches, Inputs, Loss, Model, TypedArray } from "./types.ts";
 
 export interface EvaluateOptions<M extends Metrics> {
   /** Its mean over the samples is the result's `loss`. */
@@ -30,7 +30,7 @@ export interface EvaluateOptions<M extends Metrics> {
  * console.log(test.accuracy);
  */
 export async function evaluate<M extends Metrics = Record<never, never>>(
-  model: Layer,
+  model: Model,
   data: Batches,
   options: EvaluateOptions<M>,
 ): Promise<Evaluation<M>> {
@@ -42,15 +42,15 @@ export async function evaluate<M extends Metrics = Record<never, never>>(
 
 /** An evaluation that can be repeated without tracing its step anew each time. */
 export class Evaluator<M extends Metrics> {
-  private readonly model: Layer;
+  private readonly model: Model;
   private readonly measures: Measures<M>;
-  private readonly step: (x: Tensor, y: Tensor) => Tensor;
+  private readonly step: (x: Inputs, y: Tensor) => Tensor;
 
-  constructor(model: Layer, loss: Loss, metrics: M) {
+  constructor(model: Model, loss: Loss, metrics: M) {
     this.model = model;
     this.measures = new Measures(metrics);
-    this.step = compile((x: Tensor, y: Tensor) => {
-      const output = noGrad(() => model.forward(x));
+    this.step = compile((x: Inputs, y: Tensor) => {
+      const output = noGrad(() => model.forward(x as never));
       const value = noGrad(() => loss(output, y));
       this.measures.add(output, y, value);
       return value;
@@ -80,10 +80,10 @@ export class Evaluator<M extends Metrics> {
  * const digits = (await predict(model, images)).argmax(1); // (B)
  */
 export async function predict(
-  model: Layer,
-  data: Tensor | Batches<Tensor | { readonly x: Tensor }>,
+  model: Model,
+  data: Tensor | Batches<Tensor | { readonly x: Inputs }>,
 ): Promise<Tensor> {
-  const forward = compile((x: Tensor) => noGrad(() => model.forward(x)));
+  const forward = compile((x: Inputs) => noGrad(() => model.forward(x as never)));
   const parts: TypedArray[] = [];
   let shape: readonly number[] = [];
   let dtype: Tensor["dtype"] = "float32";

@@ -3,7 +3,6 @@
 // up about ten times a second, and at the end of each epoch.
 // Not here: what is measured (metrics.ts), saved (checkpoint.ts), or shown (progress.ts).
 
-import type { Layer } from "../nn/index.ts";
 import { detectNaN, detectsNaN } from "../tensor/anomaly.ts";
 import { compile } from "../tensor/compile.ts";
 import { manualSeed } from "../tensor/random.ts";
@@ -18,7 +17,15 @@ import type { Metrics, Results } from "./metrics.ts";
 import { Pace } from "./pace.ts";
 import type { ProgressReporter } from "./progress.ts";
 import { Session } from "./session.ts";
-import type { Batches, EpochRecord, Loss, Scheduler, TrainingOptimizer } from "./types.ts";
+import type {
+  Batches,
+  EpochRecord,
+  Inputs,
+  Loss,
+  Model,
+  Scheduler,
+  TrainingOptimizer,
+} from "./types.ts";
 import { LossWatch } from "./watch.ts";
 
 export interface CheckpointOptions {
@@ -31,7 +38,7 @@ export interface CheckpointOptions {
 }
 
 export interface FitOptions<M extends Metrics = Metrics> {
-  /** Batches of `{ x, y }`: a DataLoader, or an array. */
+  /** Batches of `{ x, y }`: a DataLoader, or an array. The model is given x, the loss y. */
   train: Batches;
   validation?: Batches | undefined;
   loss: Loss;
@@ -92,7 +99,7 @@ export interface FitResult<M extends Metrics = Metrics> {
  * });
  */
 export async function fit<M extends Metrics = Record<never, never>>(
-  model: Layer,
+  model: Model,
   options: FitOptions<M>,
 ): Promise<FitResult<M>> {
   checkOptions(model, options);
@@ -135,12 +142,12 @@ class Training<M extends Metrics> {
   private readonly evaluator: Evaluator<M>;
   private readonly watch = new LossWatch();
   private readonly pace = new Pace(100);
-  private readonly step: (x: Tensor, y: Tensor) => Tensor;
+  private readonly step: (x: Inputs, y: Tensor) => Tensor;
   private readonly listeners: readonly Callback[];
   /** The step at which the watch began. */
   private watchedFrom = 0;
 
-  constructor(model: Layer, options: FitOptions<M>) {
+  constructor(model: Model, options: FitOptions<M>) {
     const { loss, optimizer, clipNorm, epochs, train, validation, scheduler } = options;
     const metrics = options.metrics ?? ({} as M);
     this.options = options;
@@ -153,8 +160,8 @@ class Training<M extends Metrics> {
       ...{ model, optimizer, epochs, train, validation, callbacks },
       measures: measures as Measures<Metrics>,
     });
-    this.step = compile((x: Tensor, y: Tensor) => {
-      const output = model.forward(x);
+    this.step = compile((x: Inputs, y: Tensor) => {
+      const output = model.forward(x as never);
       const value = loss(output, y);
       measures.add(output, y, value); // sums stay on the device
       watch.follow(value);
@@ -204,7 +211,7 @@ class Training<M extends Metrics> {
     return true;
   }
 
-  private async runStep(x: Tensor, y: Tensor): Promise<void> {
+  private async runStep(x: Inputs, y: Tensor): Promise<void> {
     const { session, options } = this;
     try {
       session.loss = this.step(x, y);
@@ -217,7 +224,7 @@ class Training<M extends Metrics> {
     }
     session.step++;
     session.batches++;
-    session.samples += x.shape[0] ?? 1;
+    session.samples += y.shape[0] ?? 1;
   }
 
   /** The results of the validation; null if it was interrupted, and then nothing has happened. */

@@ -51,10 +51,23 @@ export function meanLoss(): Metric {
   };
 }
 
-/** e to the mean loss: of a language model whose loss is the cross entropy. */
-export function perplexity(): Metric {
+/**
+ * e to the mean loss: of a language model whose loss is the cross entropy. With `ignoreIndex`, the
+ * target that the loss leaves out, the mean is over the other targets of all batches.
+ */
+export function perplexity({ ignoreIndex }: { ignoreIndex?: number | undefined } = {}): Metric {
   const mean = meanLoss();
-  return { measure: mean.measure, result: (sums) => exp(mean.result(sums)) };
+  const measure = ({ loss, target }: Measured) => {
+    const counts = target
+      .ne(ignoreIndex ?? -1)
+      .int()
+      .sum();
+    return [loss.mul(counts), counts];
+  };
+  return {
+    measure: ignoreIndex === undefined ? mean.measure : measure,
+    result: (sums) => exp(mean.result(sums)),
+  };
 }
 
 /**

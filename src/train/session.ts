@@ -2,13 +2,12 @@
 // it and a resume can put it back. Not here: the loop that changes it (fit.ts), or files
 // (checkpoint.ts).
 
-import type { Layer } from "../nn/index.ts";
 import { type GeneratorState, generatorState, setGeneratorState } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Callback } from "./callbacks.ts";
 import type { Measures } from "./measures.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Batches, EpochRecord, Run, TrainingOptimizer } from "./types.ts";
+import type { Batches, EpochRecord, Model, Run, TrainingOptimizer } from "./types.ts";
 
 /** How far a run is. */
 export interface Place {
@@ -39,7 +38,7 @@ export interface SavedSession {
 }
 
 export interface SessionParts {
-  readonly model: Layer;
+  readonly model: Model;
   readonly optimizer: TrainingOptimizer;
   readonly epochs: number;
   readonly train: Batches;
@@ -49,7 +48,7 @@ export interface SessionParts {
 }
 
 export class Session implements Run {
-  readonly model: Layer;
+  readonly model: Model;
   readonly optimizer: TrainingOptimizer;
   readonly epochs: number;
   readonly parts: SessionParts;

@@ -1,16 +1,24 @@
 // What training is about: batches, models, optimizers, and what an epoch leaves behind.
 // Types only. Not here: what is done with them.
 
-import type { Layer } from "../nn/index.ts";
+import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** The dtypes and arrays that tensors have. */
 export type DType = Tensor["dtype"];
 export type TypedArray = Awaited<ReturnType<Tensor["data"]>>;
 
-/** What one step trains on: both with samples along the first axis. */
+/** What a model takes: a tensor, or several by name. */
+export type Inputs = Tensor | Readonly<Record<string, Tensor>>;
+
+/** What is trained: a module whose `forward` takes the `x` of the batches. */
+export interface Model extends Module {
+  forward(x: never): Tensor;
+}
+
+/** What one step trains on: all with samples along the first axis. */
 export interface Batch {
-  readonly x: Tensor;
+  readonly x: Inputs;
   readonly y: Tensor;
 }
 
@@ -62,7 +70,7 @@ export interface EpochRecord {
 
 /** A run as callbacks see it. */
 export interface Run {
-  readonly model: Layer;
+  readonly model: Model;
   readonly optimizer: TrainingOptimizer;
   readonly epochs: number;
   /** The epoch in progress, from 1. */

@@ -41,6 +41,12 @@ const wrong: [string, Any, string][] = [
   ["half an epoch", { epochs: 1.5 }, "fit: epochs must be an integer from 1, got 1.5"],
   ["a path for options", { checkpoint: "runs" }, "fit: checkpoint.folder must be a path"],
   ["pairs", { train: [[ones(2, 4), ones(2)]] }, "fit: a batch must be { x, y }, both tensors"],
+  ["no input", { train: [{ x: {}, y: ones(2) }] }, "fit: a batch must be { x, y }, both tensors"],
+  [
+    "an array among inputs",
+    { train: [{ x: { a: ones(2, 4), b: [1] }, y: ones(2) }] },
+    "fit: a batch must be { x, y }, both tensors",
+  ],
   ["a loss of numbers", { loss: () => 3 }, "loss: must give a tensor, got number"],
 ];
 

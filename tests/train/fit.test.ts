@@ -24,6 +24,31 @@ const metrics = { accuracy: accuracy(), confusion: confusionMatrix(CLASSES) };
 describe.each(devices)("on %s", (_, make) => {
   beforeAll(() => void device(make()));
 
+  it("trains a model of several inputs by name", async () => {
+    class Sum extends nn.Module {
+      left = new nn.Linear(2, 1);
+      right = new nn.Linear(3, 1);
+      forward({ a, b }: { a: Tensor; b: Tensor }): Tensor {
+        return this.left.forward(a).add(this.right.forward(b)); // (B, 1)
+      }
+    }
+    manualSeed(1);
+    const model = new Sum();
+    const a = Tensor.from(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), [4, 2]);
+    const b = Tensor.from(
+      Float32Array.from({ length: 12 }, (_, i) => Math.sin(i)),
+      [4, 3],
+    );
+    const y = a.sum(1, { keepdim: true }).sub(b.sum(1, { keepdim: true })); // (4, 1)
+    const train = [{ x: { a, b }, y }];
+    const optimizer = new optim.Adam(model.parameters(), { lr: 0.05 });
+    const { history } = await fit(model, { train, loss: nn.mseLoss, optimizer, epochs: 60 });
+    expect(history[59].loss).toBeLessThan(history[0].loss * 0.05);
+    const tested = await evaluate(model, train, { loss: nn.mseLoss });
+    expect(tested.loss).toBeLessThan(history[59].loss * 1.5);
+    expect((await predict(model, train)).shape).toEqual([4, 1]);
+  });
+
   it("trains a classifier, with a short last batch, and validates", async () => {
     const { model, optimizer, scheduler, train, validation } = classifier(1);
     const { history, steps, interrupted, stopped } = await fit(model, {

@@ -102,6 +102,18 @@ describe.each(devices)("on %s", (_, make) => {
   });
 });
 
+describe("perplexity without what is filled in", () => {
+  it("weighs every batch by the targets that count", async () => {
+    const batch = (target: number[], loss: number) => {
+      const y = Tensor.from(Int32Array.from(target), [1, target.length]);
+      return { output: y.float(), target: y, loss };
+    };
+    const list = [batch([3, 1, 2, 0], 0.5), batch([4, 0, 0, 0], 2)];
+    const value = await measure(perplexity({ ignoreIndex: 0 }), list);
+    expect(value).toBeCloseTo(Math.exp((3 * 0.5 + 2) / 4), 5);
+  });
+});
+
 describe("details", () => {
   beforeAll(() => void device("reference"));
   const one = (output: number[][], target: number[]): Sample[] => [
