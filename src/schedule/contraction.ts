@@ -91,6 +91,7 @@ function rolesOf(
   const depth = product(sums);
   const total = product(out);
   const coefs = probe(planner, b, lb, sizes);
+  const once = planner.fixed.has(b);
   return free
     .filter((l) => (sizes.get(l) as number) > 1)
     .map((column) => {
@@ -98,9 +99,9 @@ function rolesOf(
       const padded = Math.ceil(n / planner.target.columns) * planner.target.columns;
       const stride = coefs?.get(sums[sums.length - 1] ?? "") ?? 1;
       const wide = stride * 4 >= 2048 && depth * n >= 32768 && rows >= 32;
-      const pack = coefs?.get(column) !== 1 || wide;
+      const pack = coefs?.get(column) !== 1 || wide || once;
       const perColumn = (depth * total) / n;
-      let cost = (pack ? sizeOf(b.shape) : 0) + (perColumn * (padded - n)) / 16;
+      let cost = (pack && !once ? sizeOf(b.shape) : 0) + (perColumn * (padded - n)) / 16;
       const last = out[out.length - 1];
       if (column !== last || (order > 1 && padded !== n)) cost += order * total;
       return { a, b, la, lb, column, pack, cost };

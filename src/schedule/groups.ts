@@ -22,9 +22,9 @@ function isContraction(node: Node): node is Contraction {
 }
 
 export interface Group {
-  kind: "loop" | "contract" | "winograd" | "winogradWeights" | "scatter";
+  kind: "loop" | "contract" | "winograd" | "winogradWeights" | "scatter" | "scan";
   /** Nodes that exist when the group has run, sources first. For a contraction: the end of its
-   *  epilogue. */
+   *  epilogue. For a loop of the graph: its parts. */
   items: Node[];
   /** Extents of the loops, one a logical axis. */
   space: number[];
@@ -104,6 +104,8 @@ function chooseRealized(
       realized.add(node);
       if (node.op === "scatterAdd") realized.add(node.src[0]);
     } else if (node.op === "gather") realized.add(tableOf(node));
+    else if (node.op === "part") realized.add(node);
+    else if (node.op === "scan") for (const s of node.src) realized.add(s);
     else if (isOp(node, "window")) {
       const base = borderOf(node);
       if (base) realized.add(base);
@@ -214,6 +216,7 @@ export function groupOf(node: Node, contracts: ReadonlyMap<Node, Contraction>): 
     const space = [...node.src[2].shape];
     return { kind: "scatter", items: [node], space, inner: space.map(() => false) };
   }
+  if (node.op === "part") return { kind: "scan", items: [node], space: [], inner: [] };
   const shape: Shape = node.op === "reduce" ? node.src[0].shape : node.shape;
   const axes = isOp(node, "reduce") ? node.attrs.axes : [];
   return {
@@ -239,6 +242,17 @@ export function makeGroups(graph: Graph, hints: Hints): Grouping {
     realized.add(stop);
   }
   const groups: Group[] = [];
-  for (const node of order) if (realized.has(node)) groups.push(groupOf(node, contracts));
+  const scans = new Map<Node, Group>();
+  for (const node of order) {
+    if (!realized.has(node)) continue;
+    const scan = node.op === "part" ? scans.get(node.src[0]) : undefined;
+    if (scan !== undefined) {
+      scan.items.push(node);
+      continue;
+    }
+    const group = groupOf(node, contracts);
+    if (node.op === "part") scans.set(node.src[0], group);
+    groups.push(group);
+  }
   return { groups, realized, users };
 }

@@ -2,7 +2,7 @@
 // only when every other reader of the old value has run, and its own reads are at the same place.
 
 import type { Graph } from "../ir/graph.ts";
-import type { Node } from "../ir/node.ts";
+import { isOp, type Node } from "../ir/node.ts";
 import { isElementwise } from "../ir/op.ts";
 import { dependencies, owners } from "./fuse.ts";
 import { dataSources, type Group } from "./groups.ts";
@@ -47,10 +47,17 @@ function readersOfInputs(
   for (const g of groups) {
     const found = new Set<Node>();
     const roots = g.contract ? [...g.items, g.contract] : g.items;
-    for (const item of roots) for (const s of dataSources(item, realized)) found.add(s);
+    for (const item of roots) for (const s of dataSources(item, realized)) found.add(memoryOf(s));
     for (const s of found) readers.get(s)?.push(g);
   }
   return readers;
+}
+
+/** The data in whose memory a node may lie. */
+function memoryOf(node: Node): Node {
+  let n = node;
+  while (n.op === "reshape") n = n.src[0];
+  return n;
 }
 
 /** One elementwise pass whose reads of the target lie where it writes. */
@@ -108,6 +115,7 @@ function hasFaults(groups: readonly Group[]): boolean {
     seen.add(n);
     if (n.op === "gather" || n.op === "scatterAdd") return true;
     stack.push(...n.src);
+    if (isOp(n, "scan")) stack.push(...n.attrs.body.outputs);
   }
   return false;
 }

@@ -4,7 +4,7 @@
 import { type Node, sizeOf } from "../ir/node.ts";
 import { rowMajor } from "./affine.ts";
 import { copyInto, withSplits } from "./loops.ts";
-import { isRowMajor } from "./lower.ts";
+import { isRowMajor, type Placement } from "./lower.ts";
 import type { PlanOutput } from "./plan.ts";
 import type { Planner } from "./planner.ts";
 
@@ -38,6 +38,12 @@ export function saveOldValues(planner: Planner): Map<Node, number> {
   return saved;
 }
 
+/** Whether a node is all that its buffer holds, in row-major order. */
+function isWhole({ buffers }: Planner, node: Node, placed: Placement): boolean {
+  const { size, part } = buffers[placed.buffer];
+  return part === undefined && size === sizeOf(node.shape) && isRowMajor(placed, node.shape);
+}
+
 /** Finds or makes the buffer of each output; assignments that no kernel did are copies at the very end. */
 export function finishOutputs(planner: Planner, saved: ReadonlyMap<Node, number>): PlanOutput[] {
   const { graph } = planner;
@@ -46,7 +52,7 @@ export function finishOutputs(planner: Planner, saved: ReadonlyMap<Node, number>
     const into = graph.into[i];
     const common = { dtype: node.dtype, size: sizeOf(node.shape), into };
     const placed = planner.placements.get(node);
-    const ready = placed && isRowMajor(placed, node.shape) ? placed.buffer : -1;
+    const ready = placed && isWhole(planner, node, placed) ? placed.buffer : -1;
     if (into < 0) {
       const buffer = saved.get(node) ?? (ready >= 0 ? ready : toTemp(planner, node));
       return { ...common, buffer };

@@ -20,10 +20,12 @@ import { finishOutputs, layRowMajor, saveOldValues } from "./outputs.ts";
 import type { Plan, Target } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { prepareRules } from "./prepare.ts";
+import { lowerScan } from "./scan.ts";
 import { lowerWinograd, lowerWinogradWeights } from "./winograd.ts";
 
-/** Lowers a graph for a backend. A null target (a backend that interprets graphs) gets no steps. */
-export function lower(graph: Graph, target: Target | null): Plan {
+/** Lowers a graph for a backend. A null target (a backend that interprets graphs) gets no steps. What
+ *  comes from `fixed` inputs alone is to be made once, however often the plan runs: its cost is nought. */
+export function lower(graph: Graph, target: Target | null, fixed: readonly Node[] = []): Plan {
   if (target === null) return withoutSteps(graph);
   const log = debugLevel() >= 4 ? say : null;
   const summed = rewrite(tidyScans(graph), simplifyRules, sumRules);
@@ -34,22 +36,28 @@ export function lower(graph: Graph, target: Target | null): Plan {
   const size = () => hints.realize.size + hints.canonical.size + hints.noEpilogue.size;
   for (;;) {
     const before = size();
-    const made = plan(graph, simple, target, hints, log);
+    const made = plan(graph, simple, target, { hints, fixed, log });
     if (size() === before) return made;
   }
+}
+
+interface Knowledge {
+  readonly hints: Hints;
+  readonly fixed: readonly Node[];
+  readonly log: ((text: string) => void) | null;
 }
 
 function plan(
   original: Graph,
   graph: Graph,
   target: Target,
-  hints: Hints,
-  log: ((text: string) => void) | null,
+  { hints, fixed, log }: Knowledge,
 ): Plan {
   const grouping = makeGroups(graph, hints);
   const fused = fuse(grouping);
   log?.(`group, fuse: ${grouping.realized.size} values as data in ${fused.length} groups`);
   const planner = new Planner(graph, target, hints, grouping.realized);
+  planner.fix(fixed);
   const { groups, direct } = orderGroups(graph, fused, grouping.realized);
   for (const [node, input] of direct) planner.direct.set(node, input);
   const needed = readers(graph, groups, grouping);
@@ -140,6 +148,7 @@ function lowerGroup(planner: Planner, group: Group, needed: (n: Node) => boolean
   else if (group.kind === "winograd") lowerWinograd(planner, group);
   else if (group.kind === "winogradWeights") lowerWinogradWeights(planner, group);
   else if (group.kind === "scatter") lowerScatter(planner, group);
+  else if (group.kind === "scan") lowerScan(planner, group, lower);
   else lowerLoop(planner, group, needed);
 }
 

@@ -75,3 +75,35 @@ export interface Target {
   /** The backend has kernels for convolutions by transforms (winograd.ts). */
   readonly winograd?: boolean;
 }
+
+/** The steps, in order, that read nothing but fixed inputs and what others of them make. */
+export function stepsAlone(plan: Plan, fixed: (input: number) => boolean): Step[] {
+  const writers = new Map<number, number>();
+  for (const part of plan.steps.flatMap(writesOf)) {
+    const b = wholeOf(plan.buffers, part);
+    writers.set(b, (writers.get(b) ?? 0) + 1);
+  }
+  const given = new Set(plan.outputs.map(({ buffer }) => wholeOf(plan.buffers, buffer)));
+  const own = (b: number) => {
+    const { input, part } = plan.buffers[b]!;
+    return input < 0 && part === undefined && writers.get(b) === 1 && !given.has(b);
+  };
+  const made = new Set<number>();
+  const isKnown = (b: number) => {
+    const { input } = plan.buffers[b]!;
+    return input >= 0 ? fixed(input) : made.has(wholeOf(plan.buffers, b));
+  };
+  return plan.steps.filter((step) => {
+    if (step.scalars.length > 0 || step.faults.length > 0) return false;
+    const writes = writesOf(step);
+    const reads = step.buffers.filter((b) => !writes.includes(b));
+    if (!writes.every(own) || !reads.every(isKnown)) return false;
+    for (const b of writes) made.add(b);
+    return true;
+  });
+}
+
+/** The buffers that a step writes. */
+export function writesOf({ buffers, kernel }: Step): number[] {
+  return buffers.filter((_, k) => kernel.operands[k]!.write);
+}

@@ -31,13 +31,15 @@ export class Planner implements LowerContext {
   readonly layouts: ReadonlyMap<Node, readonly number[]>;
   /** Nodes that elementwise updates of state read: best laid as the state is. */
   readonly preferred: Set<Node>;
+  /** Nodes that cost nothing, as they are computed once however often the plan runs. */
+  readonly fixed = new Set<Node>();
 
   constructor(graph: Graph, target: Target, hints: Hints, realized: ReadonlySet<Node>) {
     this.graph = graph;
     this.target = target;
     this.hints = hints;
     this.realized = realized;
-    this.canonical = new Set([...hints.canonical, ...graph.outputs]);
+    this.canonical = new Set([...hints.canonical, ...graph.outputs, ...readByScans(graph)]);
     this.preferred = besideState(graph, realized);
     this.layouts = channelsLast(graph);
     graph.inputs.forEach((node, i) => {
@@ -55,13 +57,35 @@ export class Planner implements LowerContext {
     });
   }
 
+  /** Notes what comes from some inputs alone. */
+  fix(inputs: readonly Node[]): void {
+    if (inputs.length === 0) return;
+    for (const node of inputs) this.fixed.add(node);
+    for (const node of topological(this.graph.outputs)) {
+      const { src } = node;
+      if (src.length > 0 && src.every((s) => this.fixed.has(s))) this.fixed.add(node);
+    }
+  }
+
   temp(dtype: DType, size: number): number {
     return this.buffers.push({ dtype, size, input: -1, offset: 0 }) - 1;
+  }
+
+  /** A stretch of another buffer, from some bytes on. */
+  part(of: number, start: number, { dtype, size }: Pick<PlanBuffer, "dtype" | "size">): number {
+    const { part, input } = this.buffers[of];
+    const place = { of: part?.of ?? of, start: start + (part?.start ?? 0) };
+    return this.buffers.push({ dtype, size, input, offset: place.start, part: place }) - 1;
   }
 
   step(kernel: Kernel, from: Omit<Step, "kernel">): void {
     this.steps.push({ kernel, ...from });
   }
+}
+
+function readByScans(graph: Graph): Node[] {
+  const scans = topological(graph.outputs).filter((node) => node.op === "scan");
+  return scans.flatMap((node) => [...node.src]);
 }
 
 /** Padded images whose windows run tap by tap (not those of contractions, which read what is there). */

@@ -4,7 +4,14 @@
 
 import { itemSize } from "../../ir/dtype.ts";
 import { Node } from "../../ir/node.ts";
-import { type Plan, type PlanBuffer, type Step, wholeOf } from "../../schedule/plan.ts";
+import {
+  type Plan,
+  type PlanBuffer,
+  type Step,
+  stepsAlone,
+  wholeOf,
+  writesOf,
+} from "../../schedule/plan.ts";
 
 /** Smaller results are not worth keeping: they are computed again. */
 const keptFrom = 4096;
@@ -34,37 +41,6 @@ export function cutPlan(
   const bytes = kept.reduce((sum, b) => sum + bytesOf(plan.buffers[b]!), 0);
   if (kept.length === 0 || bytes > limit) return null;
   return { ...planOfMade(plan, alone, kept), rest: planOfRest(plan, rest, kept) };
-}
-
-/** The steps, in order, that read nothing but fixed inputs and what others of them make. */
-function stepsAlone(plan: Plan, fixed: (input: number) => boolean): Step[] {
-  const writers = new Map<number, number>();
-  for (const part of plan.steps.flatMap(writesOf)) {
-    const b = wholeOf(plan.buffers, part);
-    writers.set(b, (writers.get(b) ?? 0) + 1);
-  }
-  const given = new Set(plan.outputs.map(({ buffer }) => wholeOf(plan.buffers, buffer)));
-  const own = (b: number) => {
-    const { input, part } = plan.buffers[b]!;
-    return input < 0 && part === undefined && writers.get(b) === 1 && !given.has(b);
-  };
-  const made = new Set<number>();
-  const isKnown = (b: number) => {
-    const { input } = plan.buffers[b]!;
-    return input >= 0 ? fixed(input) : made.has(wholeOf(plan.buffers, b));
-  };
-  return plan.steps.filter((step) => {
-    if (step.scalars.length > 0 || step.faults.length > 0) return false;
-    const writes = writesOf(step);
-    const reads = step.buffers.filter((b) => !writes.includes(b));
-    if (!writes.every(own) || !reads.every(isKnown)) return false;
-    for (const b of writes) made.add(b);
-    return true;
-  });
-}
-
-function writesOf({ buffers, kernel }: Step): number[] {
-  return buffers.filter((_, k) => kernel.operands[k]!.write);
 }
 
 function bytesOf({ dtype, size }: PlanBuffer): number {
