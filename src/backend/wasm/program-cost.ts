@@ -12,6 +12,7 @@ import {
   type WinogradSumsKernel,
   walk,
 } from "../../schedule/kernel.ts";
+import { remember } from "../../util/remember.ts";
 
 /** Nanoseconds of a node of an expression at a point, in vectors and one by one. */
 const vectorNode = 0.05;
@@ -23,10 +24,10 @@ const tileProduct = 0.03;
 const loopProduct = 0.8;
 
 /** Microseconds. */
-export function costOf(kernel: Kernel): number {
+export const costOf = remember((kernel: Kernel): number => {
   if (kernel.kind === "loop") return loopCost(kernel) / 1000;
   return (kernel.kind === "contract" ? contractCost(kernel) : winogradCost(kernel)) / 1000;
-}
+});
 
 /** Nine products for each channel of each pixel and each output, of which about a third are done. */
 function winogradCost(kernel: WinogradKernel | WinogradSumsKernel): number {

@@ -5,6 +5,7 @@
 
 import type { Affine, Kernel } from "../../schedule/kernel.ts";
 import type { Plan } from "../../schedule/plan.ts";
+import { remember } from "../../util/remember.ts";
 import { type FuncRef, ModuleBuilder } from "./assembler.ts";
 import { withFlags } from "./flags.ts";
 import { type DeviceMemory, maxPages } from "./memory.ts";
@@ -90,7 +91,7 @@ export class KernelCache {
 
 /** Equal where the code is: the extent of a loop's first axis is a parameter, as is how it is cut.
  *  Unlike JSON it tells infinities, NaN and -0 apart; shared expressions are written once. */
-function codeKey(kernel: Kernel): string {
+const codeKey = remember((kernel: Kernel): string => {
   const seen = new Map<object, number>();
   const text = (value: unknown): string => {
     if (Object.is(value, -0)) return "-0";
@@ -109,4 +110,4 @@ function codeKey(kernel: Kernel): string {
   const code =
     kernel.kind === "loop" ? { ...kernel, axes: [-1, ...kernel.axes.slice(1)], grain: 0 } : kernel;
   return text(code);
-}
+});

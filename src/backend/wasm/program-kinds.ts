@@ -3,6 +3,7 @@
 // scratch memory each thread needs. Not here: how long it takes (program-cost.ts).
 
 import type { Kernel } from "../../schedule/kernel.ts";
+import { remember } from "../../util/remember.ts";
 import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
 import { contractParts, contractScratch, renderContract } from "./contract.ts";
 import type { ContractOptions } from "./contract-tile.ts";
@@ -47,12 +48,10 @@ export function renderKernel(
 }
 
 /** Into how many parts the kernel's work is cut; 0 where there is nothing to do. */
-export function partsOf(kernel: Kernel): number {
-  return kindOf(kernel).parts(kernel);
-}
+export const partsOf = remember((kernel: Kernel): number => kindOf(kernel).parts(kernel));
 
 /** Bytes of scratch memory that each thread needs. Where there are any, their address follows the
  *  kernel's scalars among its parameters. */
-export function threadBytesOf(kernel: Kernel): number {
-  return kindOf(kernel).threadBytes(kernel);
-}
+export const threadBytesOf = remember((kernel: Kernel): number =>
+  kindOf(kernel).threadBytes(kernel),
+);
