@@ -113,6 +113,16 @@ export function plainRecurrence(op: string, nonlinearity: RnnNonlinearity): Recu
   });
 }
 
+/** Starts the sum of both biases of the forget gate, the second of four blocks, with a value. */
+export function setForgetBias(biasIh: Tensor, biasHh: Tensor, value: number): void {
+  for (const [bias, start] of [
+    [biasIh, value],
+    [biasHh, 0],
+  ] as const) {
+    init.inBlocks(bias, 4, (gate, i) => void (i === 1 && init.constant(gate, start)));
+  }
+}
+
 /** PyTorch's initial values of everything recurrent: uniform within 1/√H. */
 export function recurrentUniform(shape: readonly number[], hiddenSize: number): Tensor {
   const bound = 1 / Math.sqrt(hiddenSize);
@@ -120,6 +130,12 @@ export function recurrentUniform(shape: readonly number[], hiddenSize: number): 
 }
 
 // --- modules ------------------------------------------------------------------------------------------
+
+export interface ForgetOption {
+  /** What the forget gate's bias starts with, instead of chance. 1 helps to remember from the start
+   *  (Jozefowicz et al. 2015). */
+  forgetBias?: number | undefined;
+}
 
 export interface RNNCellOptions extends BiasOption {
   nonlinearity?: RnnNonlinearity | undefined;
@@ -230,8 +246,12 @@ export class RNNCell extends Cell {
  * const next = cell.forward(x, [h, c]);
  */
 export class LSTMCell extends Cell {
-  constructor(inputSize: number, hiddenSize: number, options: BiasOption = {}) {
+  constructor(inputSize: number, hiddenSize: number, options: BiasOption & ForgetOption = {}) {
     super(recurrences.lstm, inputSize, hiddenSize, options);
+    const { forgetBias } = options;
+    if (forgetBias !== undefined && this.bias_ih && this.bias_hh) {
+      setForgetBias(this.bias_ih, this.bias_hh, forgetBias);
+    }
   }
 
   /** x (B, I), [h, c] (B, H) each, by default zeros → [h', c']. All without B for one sample. */

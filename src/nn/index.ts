@@ -9,7 +9,14 @@ export {
 } from "./attention.ts";
 export * from "./attention-multihead.ts";
 export * from "./attention-scores.ts";
-export { GRUCell, LSTMCell, RNNCell, type RNNCellOptions, type RnnNonlinearity } from "./cells.ts";
+export {
+  type ForgetOption,
+  GRUCell,
+  LSTMCell,
+  RNNCell,
+  type RNNCellOptions,
+  type RnnNonlinearity,
+} from "./cells.ts";
 export * from "./containers.ts";
 export {
   Conv1d,

@@ -6,9 +6,9 @@ import { show } from "../ir/build.ts";
 import { makeArray, type TypedArray } from "../ir/dtype.ts";
 import { type Shape, sizeOf } from "../ir/node.ts";
 import { nextBase } from "../tensor/random.ts";
-import { stateNode } from "../tensor/state.ts";
+import { stateNode, stateTensor } from "../tensor/state.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { ArgumentError, ShapeError } from "../util/errors.ts";
+import { ArgumentError, ShapeError, StateError } from "../util/errors.ts";
 import { Rng } from "../util/rng.ts";
 import { Parameter } from "./parameter.ts";
 
@@ -200,6 +200,35 @@ function makeOrthonormal(v: Float64Array, others: readonly Float64Array[]): bool
   if (norm < 1e-10) return false;
   for (let i = 0; i < v.length; i++) v[i] = v[i]! / norm;
   return true;
+}
+
+/**
+ * Fills each of `count` equal blocks of rows by itself: recurrent weights have a block for each gate.
+ * Blocks that `f` leaves alone keep their values.
+ *
+ * @example
+ * nn.init.inBlocks(lstm.weight_hh_l0, 4, (gate) => nn.init.orthogonal(gate));
+ */
+export function inBlocks<T extends Tensor>(
+  tensor: T,
+  count: number,
+  f: (block: Tensor, index: number) => void,
+): T {
+  const { shape, dtype } = tensor;
+  const host = tensor.current.op === "buffer" ? tensor.current.buffer?.host : null;
+  if (!host) throw new StateError("inBlocks", "the values are no longer on the host");
+  if (!Number.isInteger(count) || count < 1 || (shape[0] ?? 0) % count !== 0) {
+    throw new ShapeError("inBlocks", `${show(shape)} has no ${count} equal blocks of rows`);
+  }
+  const size = host.length / count;
+  return fill(tensor, (out) => {
+    for (let i = 0; i < count; i++) {
+      const values = host.slice(i * size, (i + 1) * size);
+      const block = stateTensor(values, [shape[0]! / count, ...shape.slice(1)], dtype);
+      f(block, i);
+      out.set(block.current.buffer?.host ?? values, i * size);
+    }
+  });
 }
 
 /** PyTorch's default for a layer's bias: uniform within 1/√fanIn of the layer's weight. */

@@ -8,24 +8,24 @@ import { zeros } from "../tensor/create.ts";
 import { needTensor } from "../tensor/ops/common.ts";
 import { cat, stack } from "../tensor/ops/join.ts";
 import { scan } from "../tensor/scan.ts";
-import { stateNode } from "../tensor/state.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import {
   type CellWeights,
   checkStates,
+  type ForgetOption,
   plainRecurrence,
   type Recurrence,
   type RnnNonlinearity,
   recurrences,
   recurrentUniform,
+  setForgetBias,
 } from "./cells.ts";
 import { checkProbability, dropout } from "./dropout.ts";
 import * as init from "./init.ts";
 import { checkedLengths, type Lengths } from "./lengths.ts";
 import { type BiasOption, checkCount, checkOptions } from "./linear.ts";
 import { inScope, Module } from "./module.ts";
-import { Parameter } from "./parameter.ts";
 
 export interface RecurrentOptions extends BiasOption {
   numLayers?: number | undefined;
@@ -43,12 +43,9 @@ export interface RNNOptions extends RecurrentOptions {
   nonlinearity?: RnnNonlinearity | undefined;
 }
 
-export interface LSTMOptions extends RecurrentOptions {
+export interface LSTMOptions extends RecurrentOptions, ForgetOption {
   /** Projects the output to so many features; 0 leaves it as it is. */
   projSize?: number | undefined;
-  /** What the forget gate's bias starts with, instead of chance. 1 helps to remember from the start
-   *  (Jozefowicz et al. 2015). */
-  forgetBias?: number | undefined;
 }
 
 export interface SequenceOptions {
@@ -105,10 +102,15 @@ abstract class Recurrent extends Module {
     this.batchFirst = options.batchFirst ?? false;
     this.dropout = checkProbability(op, options.dropout ?? 0);
     this.bidirectional = options.bidirectional ?? false;
-    for (let layer = 0; layer < this.numLayers; layer++) {
-      for (const { suffix } of this.passes(layer)) this.#fill(layer, suffix);
+    const { recurrentInit = "uniform" } = options;
+    if (recurrentInit !== "uniform" && recurrentInit !== "orthogonal") {
+      throw new ArgumentError(op, `no recurrentInit "${String(recurrentInit)}"`, {
+        hint: 'use "uniform" or "orthogonal"',
+      });
     }
-    if (options.recurrentInit === "orthogonal") this.#makeOrthogonal();
+    for (let layer = 0; layer < this.numLayers; layer++) {
+      for (const { suffix } of this.passes(layer)) this.#fill(layer, suffix, options);
+    }
   }
 
   /** Features of the output in one direction. */
@@ -127,34 +129,22 @@ abstract class Recurrent extends Module {
   }
 
   /** The parameters of one layer in one direction, in PyTorch's order. */
-  #fill(layer: number, suffix: string): void {
+  #fill(layer: number, suffix: string, { recurrentInit }: RecurrentOptions): void {
     const { hiddenSize: H } = this;
     const rows = this.#recurrence.gates * H;
     const directions = this.bidirectional ? 2 : 1;
     const inner = layer === 0 ? this.inputSize : directions * this.#outSize;
     this[`weight_ih_${suffix}`] = recurrentUniform([rows, inner], H);
-    this[`weight_hh_${suffix}`] = recurrentUniform([rows, this.#outSize], H);
+    const hidden = recurrentUniform([rows, this.#outSize], H);
+    this[`weight_hh_${suffix}`] = hidden;
+    if (recurrentInit === "orthogonal") {
+      init.inBlocks(hidden, this.#recurrence.gates, (gate) => init.orthogonal(gate));
+    }
     if (this.bias) {
       this[`bias_ih_${suffix}`] = recurrentUniform([rows], H);
       this[`bias_hh_${suffix}`] = recurrentUniform([rows], H);
     }
     if (this.projSize > 0) this[`weight_hr_${suffix}`] = recurrentUniform([this.projSize, H], H);
-  }
-
-  #makeOrthogonal(): void {
-    const { gates } = this.#recurrence;
-    for (const name of Object.keys(this)) {
-      if (!name.startsWith("weight_hh_")) continue;
-      const block = [this.hiddenSize, this.#outSize];
-      const whole = new Float32Array(gates * this.hiddenSize * this.#outSize);
-      for (let g = 0; g < gates; g++) {
-        const { host } = init.orthogonal(init.emptyParameter(block)).current.buffer!;
-        whole.set(host!, (g * whole.length) / gates);
-      }
-      this[name as `weight_${string}`] = new Parameter(
-        stateNode(whole, [gates * this.hiddenSize, this.#outSize]),
-      );
-    }
   }
 
   #weights(suffix: string): CellWeights {
@@ -288,16 +278,12 @@ export class RNN extends Recurrent {
 export class LSTM extends Recurrent {
   constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
     super(recurrences.lstm, { inputSize, hiddenSize, projSize: options?.projSize ?? 0 }, options);
-    if (options.forgetBias !== undefined) this.#setForgetBias(options.forgetBias);
-  }
-
-  /** The forget gate is the second of four blocks; its two biases are added. */
-  #setForgetBias(value: number): void {
-    for (const [name, tensor] of Object.entries(this)) {
-      if (!name.startsWith("bias_")) continue;
-      const whole = Float32Array.from((tensor as Tensor).current.buffer!.host!);
-      whole.fill(name.startsWith("bias_ih") ? value : 0, this.hiddenSize, 2 * this.hiddenSize);
-      this[name as `bias_${string}`] = new Parameter(stateNode(whole, [whole.length]));
+    if (options.forgetBias === undefined || !this.bias) return;
+    for (let layer = 0; layer < this.numLayers; layer++) {
+      for (const { suffix } of this.passes(layer)) {
+        const [a, b] = [this[`bias_ih_${suffix}`]!, this[`bias_hh_${suffix}`]!];
+        setForgetBias(a, b, options.forgetBias);
+      }
     }
   }
 

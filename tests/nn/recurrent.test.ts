@@ -229,6 +229,21 @@ describe("recurrent modules", () => {
     expect(Array.from(bias.slice(8, 16))).toEqual(Array(8).fill(1));
     expect(bias[0]).not.toBe(bias[1]);
     expect(lstm.parameters()).toHaveLength(4);
+    const cell = new nn.LSTMCell(5, 2, { forgetBias: 3 });
+    const gates = Array.from(await cell.bias_ih!.add(cell.bias_hh!).data());
+    expect(gates.slice(2, 4)).toEqual([3, 3]);
+    expect(new Set(gates).size).toBe(7);
+  });
+
+  it("blocks of rows are filled one by one, and refused where there are none", async () => {
+    const weight = nn.init.ones(new nn.Linear(2, 4).weight);
+    nn.init.inBlocks(weight, 2, (block, i) => void (i === 1 && nn.init.constant(block, 5)));
+    expect(Array.from(await weight.data())).toEqual([1, 1, 1, 1, 5, 5, 5, 5]);
+    const blocks = (n: number) => messageOf(() => nn.init.inBlocks(weight, n, () => {}));
+    expect(blocks(3)).toBe("ShapeError: inBlocks: [4,2] has no 3 equal blocks of rows");
+    expect(messageOf(() => nn.init.inBlocks(randn(4), 2, () => {}))).toContain(
+      "StateError: inBlocks",
+    );
   });
 
   it("print themselves, and have a row in summaries", () => {
@@ -272,6 +287,7 @@ describe("recurrent modules", () => {
       [() => new nn.LSTM(0, 4), "ArgumentError: LSTM: inputSize must be a whole number of at least 1, got 0"],
       [() => new nn.LSTM(3, 4, { projSize: 4 }), "ArgumentError: LSTM: projSize must be below hiddenSize 4, got 4"],
       [() => new nn.RNN(3, 4, { nonlinearity: any("gelu") }), 'ArgumentError: RNN: no nonlinearity "gelu"'],
+      [() => new nn.GRU(3, 4, { recurrentInit: any("eye") }), 'ArgumentError: GRU: no recurrentInit "eye"'],
       [() => new nn.GRU(3, 4, { dropout: 2 }), "ArgumentError: GRU: p must be in [0,1], got 2"],
       [() => new nn.GRUCell(3, 4).forward(randn(2, 4)), "ShapeError: GRUCell: the input must be (B, 3) or (3), got [2,4]"],
       [() => new nn.GRUCell(3, 4).forward(randn(2, 3), randn(3, 4)), "ShapeError: GRUCell: the state must be [2,4], got [3,4]"],
