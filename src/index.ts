@@ -43,6 +43,7 @@ export {
 } from "./tensor/create.ts";
 export { type DeviceName, type DeviceOptions, device } from "./tensor/device.ts";
 export { einsum } from "./tensor/einsum.ts";
+export { dynamicSlice, dynamicUpdate, type Start } from "./tensor/ops/dynamic.ts";
 export { lerp, maximum, minimum, promoteTypes, where } from "./tensor/ops/elementwise.ts";
 export { broadcastTensors, cat, chunk, meshgrid, split, stack } from "./tensor/ops/join.ts";
 export {

@@ -38,6 +38,12 @@ const movementJvp: { [K in MovementOp]: JvpRule<K> } = {
   window: linear,
 };
 
+// Linear in base and update.
+function scattered(node: Node<"scatter" | "scatterAdd">, [tb, , tu]: readonly Tangent[]): Node {
+  const [base, index, update] = node.src as [Node, Node, Node];
+  return again(node, [tb ?? zeros(base), index, tu ?? zeros(update)], node.attrs);
+}
+
 /** One rule for each op; see {@link JvpRule}. Only called where some tangent is not null. */
 export const jvpRules: { [K in SingleOp]: JvpRule<K> } = {
   unary: (node, [t]) => unaryVjp[node.attrs.fn](t!, node.src[0]!, node),
@@ -60,10 +66,8 @@ export const jvpRules: { [K in SingleOp]: JvpRule<K> } = {
   },
   ...movementJvp,
   gather: (node, [t]) => t && again(node, [t, node.src[1]!], node.attrs),
-  scatterAdd: (node, [tb, , tu]) => {
-    const [base, index, update] = node.src as [Node, Node, Node];
-    return again(node, [tb ?? zeros(base), index, tu ?? zeros(update)], node.attrs);
-  },
+  scatterAdd: scattered,
+  scatter: scattered,
   contract: bilinear((a, b, attrs: Attrs["contract"]) => contract(a, b, attrs)),
   conv: bilinear((x, w, attrs: Attrs["conv"]) => conv(x, w, attrs)),
   convWeights: bilinear((x, g, attrs: Attrs["convWeights"]) => convWeights(x, g, attrs)),

@@ -3,7 +3,18 @@
 // elementwise.ts, reduce.ts, movement.ts and conv.ts. Forward mode is in jvp.ts, vmap in vmap.ts.
 // Not here: the walk over a graph (backward.ts), or loops, which have several results (scan.ts).
 
-import { cast, contract, full, gather, scatterAdd } from "../ir/build.ts";
+import {
+  cast,
+  compare,
+  contract,
+  expand,
+  full,
+  gather,
+  iota,
+  reshape,
+  scatter,
+  scatterAdd,
+} from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
 import type { Op, SingleOp } from "../ir/op.ts";
@@ -31,6 +42,7 @@ export const vjp: { [K in SingleOp]: VjpRule<K> } = {
     null,
   ],
   scatterAdd: ({ src: [, index], attrs }, g) => [g, null, gather(g, index!, attrs.axis)],
+  scatter: scatterVjp,
   // Multilinear: each operand's gradient is an einsum of g with the other, the labels exchanged.
   contract: ({ src: [a, b], attrs: l }, g) => [
     contract(g, b!, { a: l.out, b: l.b, out: l.a }),
@@ -45,6 +57,17 @@ export const vjp: { [K in SingleOp]: VjpRule<K> } = {
   buffer: leaf,
   param: leaf,
 };
+
+// What is overwritten gets none, and of equal indices only the last, whose update is there to be read.
+function scatterVjp({ src: [, index], attrs }: Node<"scatter">, g: Node): [Node, null, Node] {
+  const { axis } = attrs;
+  const { shape } = index!;
+  const column = shape.map((_, i) => (i === axis ? shape[axis]! : 1));
+  const place = expand(reshape(iota(shape[axis]!), column), shape);
+  const last = gather(scatter(full(0, g.shape, "int32"), index!, place, axis), index!, axis);
+  const kept = scatter(g, index!, full(0, shape, g.dtype), axis);
+  return [kept, null, keep(compare("eq", last, place), gather(g, index!, axis))];
+}
 
 /** The gradients of a node's sources; see {@link VjpRule}. */
 export function vjpOf(node: Node<SingleOp>, g: Node): readonly (Node | null)[] {

@@ -68,6 +68,7 @@ export const batchRules: { [K in SingleOp]: BatchRule<K> } = {
   reduce: lifted(({ attrs }) => ({ ...attrs, axes: later(attrs.axes) })),
   gather: lifted(({ attrs }) => ({ axis: attrs.axis + 1 })),
   scatterAdd: lifted(({ attrs }) => ({ axis: attrs.axis + 1 })),
+  scatter: lifted(({ attrs }) => ({ axis: attrs.axis + 1 })),
   contract: batchContract,
   conv: batchConv,
   convWeights: batchConvWeights,

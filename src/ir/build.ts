@@ -230,12 +230,26 @@ export function gather(table: Node, index: Node, axis: number): Node {
 }
 
 export function scatterAdd(base: Node, index: Node, update: Node, axis: number): Node {
-  checkAxes("scatterAdd", [axis], base.shape.length);
-  checkIndex("scatterAdd", base, index, axis);
+  return scattered("scatterAdd", base, index, update, axis);
+}
+
+export function scatter(base: Node, index: Node, update: Node, axis: number): Node {
+  return scattered("scatter", base, index, update, axis);
+}
+
+function scattered(
+  op: "scatter" | "scatterAdd",
+  base: Node,
+  index: Node,
+  update: Node,
+  axis: number,
+): Node {
+  checkAxes(op, [axis], base.shape.length);
+  checkIndex(op, base, index, axis);
   if (base.dtype !== update.dtype || !sameShape(index.shape, update.shape)) {
-    throw new ShapeError("scatterAdd", "update must have the index's shape and the base's dtype");
+    throw new ShapeError(op, "update must have the index's shape and the base's dtype");
   }
-  return new Node("scatterAdd", base.dtype, base.shape, [base, index, update], { axis });
+  return new Node(op, base.dtype, base.shape, [base, index, update], { axis });
 }
 
 /** The source of permutes, with the labels of its own axes. */

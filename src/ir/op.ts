@@ -64,6 +64,9 @@ export interface Attrs {
   /** src: base, index, update: base with base[…, index[i…], …] += update[i…] (last op wins never:
    *  it adds), in the row-major order of the update. */
   scatterAdd: { axis: number };
+  /** src: base, index, update: base with base[…, index[i…], …] = update[i…]. Of equal indices the last
+   *  one along the axis wins. */
+  scatter: { axis: number };
   /** An einsum of two operands. Labels in a, b and out are batch; in one operand and out are rows
    *  (a) or columns (b); in a and b only are summed. */
   contract: { a: string; b: string; out: string };

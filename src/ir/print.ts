@@ -36,6 +36,7 @@ const calls: { [K in Op]: Write<K> } = {
   },
   gather: (n, src) => call("gather", ...src, number(n.attrs.axis)),
   scatterAdd: (n, src) => call("scatterAdd", ...src, number(n.attrs.axis)),
+  scatter: (n, src) => call("scatter", ...src, number(n.attrs.axis)),
   contract: (n, src) => call("contract", ...src, object(n.attrs)),
   conv: (n, src) => call("conv", ...src, object(n.attrs)),
   convWeights: (n, src) => call("convWeights", ...src, object(n.attrs)),

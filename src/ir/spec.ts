@@ -31,6 +31,7 @@ const sources: { [K in Op]: number | null } = {
   window: 1,
   gather: 2,
   scatterAdd: 3,
+  scatter: 3,
   contract: 2,
   conv: 2,
   convWeights: 2,
@@ -49,6 +50,19 @@ const floatFns: ReadonlySet<string> = new Set([
   "sigmoid", "erf",
 ]); // biome-ignore format: a table
 const bitFns: ReadonlySet<string> = new Set(["and", "or", "xor", "shl", "shr"]);
+
+const scattered: (n: Node<"scatter" | "scatterAdd">, ...src: readonly Node[]) => Claims = (
+  n,
+  base,
+  index,
+  update,
+) => [
+  ["the index is int32", index!.dtype === "int32"],
+  ...asSource(n, base!),
+  ["the update has the index's shape", same(update!.shape, index!.shape)],
+  ["the update has the node's dtype", update!.dtype === n.dtype],
+  ["the index fits the base", fitsBut(n.attrs.axis, base!.shape, index!.shape)],
+];
 
 /** What holds of x, w and the y that is their convolution; each is a node or its gradient. */
 function convolution(
@@ -184,13 +198,8 @@ const legal: { [K in Op]: Legal<K> } = {
     ["the shape is the index's", same(n.shape, index!.shape)],
     ["the index fits the table", fitsBut(n.attrs.axis, table!.shape, index!.shape)],
   ],
-  scatterAdd: (n, base, index, update) => [
-    ["the index is int32", index!.dtype === "int32"],
-    ...asSource(n, base!),
-    ["the update has the index's shape", same(update!.shape, index!.shape)],
-    ["the update has the node's dtype", update!.dtype === n.dtype],
-    ["the index fits the base", fitsBut(n.attrs.axis, base!.shape, index!.shape)],
-  ],
+  scatterAdd: scattered,
+  scatter: scattered,
   contract: (n, a, b) => {
     const { a: la, b: lb, out } = n.attrs;
     const size = new Map([...labelled(la, a!), ...labelled(lb, b!)]);

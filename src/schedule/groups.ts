@@ -21,6 +21,14 @@ function isContraction(node: Node): node is Contraction {
   return node.op in contractionKinds;
 }
 
+/** What writes where an index says, and how. */
+export const scatterings = { scatter: "put", scatterAdd: "add" } as const;
+export type Scattering = keyof typeof scatterings;
+
+export function isScattering(node: Node): node is Node<Scattering> {
+  return node.op in scatterings;
+}
+
 export interface Group {
   kind: "loop" | "contract" | "winograd" | "winogradWeights" | "scatter" | "scan";
   /** Nodes that exist when the group has run, sources first. For a contraction: the end of its
@@ -83,6 +91,14 @@ function tableOf(node: Node): Node {
   return isSource(base) && base.op !== "buffer" ? table : base;
 }
 
+/** Whether the index is read from the numbers that it may be, and so cannot be out of range (prepare.ts). */
+export function isChecked({ src, shape, attrs }: Node<Scattering>): boolean {
+  const index = strideBase(src[1]);
+  if (index.op !== "gather") return false;
+  const [table] = index.src;
+  return table.op === "iota" && table.shape[0] <= shape[attrs.axis];
+}
+
 /** Decides what becomes data. */
 function chooseRealized(
   graph: Graph,
@@ -100,9 +116,11 @@ function chooseRealized(
     if (isContraction(node)) {
       realized.add(epilogues.get(node) as Node);
       for (const s of node.src) realized.add(strideBase(s));
-    } else if (node.op === "reduce" || node.op === "scatterAdd") {
+    } else if (node.op === "reduce") realized.add(node);
+    else if (isScattering(node)) {
       realized.add(node);
-      if (node.op === "scatterAdd") realized.add(node.src[0]);
+      realized.add(node.src[0]);
+      if (isChecked(node)) realized.add(strideBase(node.src[1]));
     } else if (node.op === "gather") realized.add(tableOf(node));
     else if (node.op === "part") realized.add(node);
     else if (node.op === "scan") for (const s of node.src) realized.add(s);
@@ -212,7 +230,7 @@ export function groupOf(node: Node, contracts: ReadonlyMap<Node, Contraction>): 
     const kind = contractionKinds[contract.op];
     return { kind, items: [node], space, inner: space.map(() => false), contract };
   }
-  if (node.op === "scatterAdd") {
+  if (isScattering(node)) {
     const space = [...node.src[2].shape];
     return { kind: "scatter", items: [node], space, inner: space.map(() => false) };
   }

@@ -94,9 +94,10 @@ export interface Store {
   readonly operand: number;
   readonly at: Affine;
   readonly value: Expr;
-  /** Scatter: adds value to element at + stride·index; outside [0, size) is fault `fault` and adds
-   *  nothing. Stages with a scatter run their inner axes in order. */
+  /** Scatter: adds value to element at + stride·index, or puts it there; outside [0, size) is fault
+   *  `fault` and changes nothing. Stages with a scatter run their inner axes in order. */
   readonly scatter?: {
+    readonly fn: "add" | "put";
     readonly index: Expr;
     readonly stride: number;
     readonly size: number;

@@ -4,7 +4,7 @@
 import { isOp, type Node, sizeOf } from "../ir/node.ts";
 import { addForms, axisForm, constForm, dotForms, rowMajor, SplitAxis, zero } from "./affine.ts";
 import { isNarrow } from "./fuse.ts";
-import type { Group } from "./groups.ts";
+import { type Group, type Scattering, scatterings } from "./groups.ts";
 import {
   type Affine,
   type Expr,
@@ -271,20 +271,17 @@ function stridesInOrder(shape: readonly number[], order: readonly number[]): num
   return strides;
 }
 
-/** base.copy then base[index] += update, the gathered axis in order. */
+/** base.copy (unless it is state to be changed where it lies), then base[index] += update or = update,
+ *  the gathered axis in order. */
 export function lowerScatter(planner: Planner, group: Group): void {
-  const node = group.items[0] as Node<"scatterAdd">;
+  const node = group.items[0] as Node<Scattering>;
   const [base, , update] = node.src;
-  const size = sizeOf(node.shape);
   const strides = rowMajor(node.shape);
-  const buffer = planner.temp(node.dtype, size);
-  const copy: Group = {
-    kind: "loop",
-    items: [base],
-    space: [...base.shape],
-    inner: base.shape.map(() => false),
-  };
-  withSplits(copy.space, (factors) => copyInto(planner, base, buffer, factors));
+  const direct = planner.direct.get(node);
+  const buffer = direct ?? planner.temp(node.dtype, sizeOf(node.shape));
+  if (direct === undefined) {
+    withSplits(base.shape, (factors) => copyInto(planner, base, buffer, factors));
+  }
   withSplits(update.shape, (factors) => scatterInto(planner, node, buffer, factors));
   planner.placements.set(node, { buffer, strides, offset: 0 });
 }
@@ -335,7 +332,7 @@ export function emitStore(
 
 function scatterInto(
   planner: Planner,
-  node: Node<"scatterAdd">,
+  node: Node<Scattering>,
   buffer: number,
   factors: Factors,
 ): void {
@@ -359,7 +356,7 @@ function scatterInto(
     operand,
     at,
     value,
-    scatter: { index: where, stride: strides[axis], size, fault },
+    scatter: { fn: scatterings[node.op], index: where, stride: strides[axis], size, fault },
   };
   const operands = lowerer.buffers.map(
     (b, i): Operand => ({ dtype: planner.buffers[b].dtype, write: i === operand }),

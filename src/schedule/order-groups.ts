@@ -5,7 +5,14 @@ import type { Graph } from "../ir/graph.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { isElementwise } from "../ir/op.ts";
 import { dependencies, owners } from "./fuse.ts";
-import { dataSources, type Group } from "./groups.ts";
+import {
+  dataSources,
+  type Group,
+  isChecked,
+  isScattering,
+  type Scattering,
+  strideBase,
+} from "./groups.ts";
 
 export interface Order {
   readonly groups: Group[];
@@ -68,12 +75,14 @@ function fitsInPlace(
   target: Node,
   realized: ReadonlySet<Node>,
 ): boolean {
-  if (group.kind !== "loop" || group.inner.includes(true)) return false;
+  const scatters = isScattering(node) && scattersInto(node, target, realized);
+  if (!scatters && (group.kind !== "loop" || group.inner.includes(true))) return false;
   if (target.dtype !== node.dtype || graph.outputs.filter((o) => o === node).length > 1)
     return false;
   if (graph.inputs.filter((n) => n.buffer === target.buffer).length > 1) return false;
   const seen = new Map<Node, boolean>();
-  const stack: [Node, boolean][] = group.items.map((n) => [n, true]);
+  const roots = scatters ? node.src.slice(1) : group.items;
+  const stack: [Node, boolean][] = roots.map((n) => [n, !scatters]);
   while (stack.length > 0) {
     const [n, ok] = stack.pop() as [Node, boolean];
     if (n === target) {
@@ -86,6 +95,13 @@ function fitsInPlace(
     for (const s of n.src) stack.push([s, ok && isElementwise(n.op)]);
   }
   return true;
+}
+
+/** Whether a scatter writes over data itself, and at places that were found to exist before anything is
+ *  written. */
+function scattersInto(node: Node<Scattering>, target: Node, realized: ReadonlySet<Node>): boolean {
+  const [base, index] = node.src;
+  return base === target && isChecked(node) && realized.has(strideBase(index));
 }
 
 /** Whether one of some groups needs another group. */
@@ -113,7 +129,7 @@ function hasFaults(groups: readonly Group[]): boolean {
     const n = stack.pop() as Node;
     if (seen.has(n)) continue;
     seen.add(n);
-    if (n.op === "gather" || n.op === "scatterAdd") return true;
+    if (n.op === "gather" || isScattering(n)) return true;
     stack.push(...n.src);
     if (isOp(n, "scan")) stack.push(...n.attrs.body.outputs);
   }

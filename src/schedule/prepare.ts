@@ -2,12 +2,13 @@
 // that are no matrix product become a product and a sum, long reductions of few results become two.
 // Values may differ in the order of summation only. Not here: rules that keep every bit (simplify.ts).
 
-import { binary, broadcastTo, cast, permute, reduce, reshape } from "../ir/build.ts";
+import { substitute } from "../ir/body.ts";
+import { binary, broadcastTo, cast, gather, iota, permute, reduce, reshape } from "../ir/build.ts";
 import { expand as composites } from "../ir/composite.ts";
-import type { Node } from "../ir/node.ts";
-import { sizeOf } from "../ir/node.ts";
+import { Node, sizeOf } from "../ir/node.ts";
 import type { Rules } from "../ir/simplify.ts";
 import { writeOutTaps } from "./depthwise.ts";
+import { isChecked, type Scattering, strideBase } from "./groups.ts";
 import type { Target } from "./plan.ts";
 import { splitSums } from "./split-sums.ts";
 import { takesWinograd, takesWinogradWeights } from "./winograd.ts";
@@ -28,9 +29,24 @@ export function prepareRules(target: Target): Rules {
 }
 
 const rules: Rules = {
+  scatter: checkFirst,
+  scatterAdd: checkFirst,
   contract: (n) => (asProduct(n) ? productAndSum(n) : splitSums(n)),
   reduce: splitReduce,
 };
+
+/** State that is changed where it lies must not change before its indices are known to be in range: they
+ *  are read from the numbers that they may be, which is a kernel of its own and a fault if there is none. */
+function checkFirst(n: Node<Scattering>): Node | null {
+  const [base, given, update] = n.src;
+  if (base.op !== "buffer" || isChecked(n)) return null;
+  const index = strideBase(given);
+  const flat = reshape(index, [sizeOf(index.shape)]);
+  const places = gather(iota(n.shape[n.attrs.axis]), flat, 0);
+  const known = new Map([[index, reshape(places, index.shape)]]);
+  const [checked] = substitute([given], known);
+  return new Node(n.op, n.dtype, n.shape, [base, checked, update], n.attrs);
+}
 
 function freeSize(labels: string, other: string, out: string, shape: readonly number[]): number {
   let size = 1;

@@ -14,7 +14,7 @@ import {
   shapeError,
 } from "./ops/common.ts";
 import * as n from "./ops/nodes.ts";
-import { indexNode, overwrite, spreadIndex } from "./ops/scatter.ts";
+import { indexNode, spreadIndex } from "./ops/scatter.ts";
 import { Tensor } from "./tensor.ts";
 
 /** [start, stop, step]; null or nothing means all the way; negative places count from the end. */
@@ -171,7 +171,7 @@ export function indexPut(
   const source = b.reshape(spread, index.shape);
   const out = options.accumulate
     ? b.scatterAdd(table, index, source, 0)
-    : overwrite(table, index, source, 0);
+    : b.scatter(table, index, source, 0);
   return wrap(b.reshape(out, x.shape));
 }
 

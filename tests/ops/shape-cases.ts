@@ -239,6 +239,12 @@ function* indexed(): Generator<Case> {
         smooth,
         loose: isFloat(dtype) ? 5 : 1,
       };
+      yield {
+        name: `scatter ${name} ${dtype}`,
+        leaves: [leaf(table, dtype), at, leaf(index, dtype, 3)],
+        build: (x, i, u) => ir.scatter(x!, i!, u!, axis),
+        smooth,
+      };
     }
   }
   yield {

@@ -26,6 +26,38 @@ function between(): Node[] {
   return [b.contract(y, data([256, 16]), { a: "mk", b: "kn", out: "mn" })];
 }
 
+describe("a scatter into state", () => {
+  const state = data([5, 3]);
+  const index = (shape: number[]) => b.expand(b.reshape(b.scalar(2, "int32"), [1, 1]), shape);
+  const put = (base: Node) => b.scatter(base, index([1, 3]), data([1, 3]), 0);
+
+  it("writes what it changes alone, once the index is known to be in range", () => {
+    const { steps, outputs, buffers, commit } = lower(
+      makeGraph([put(state)], [state.buffer]),
+      target,
+    );
+    expect(outputs.map((o) => buffers[o.buffer]!.input >= 0)).toEqual([true]);
+    const writing = steps.findIndex((s) =>
+      s.kernel.operands.some((o, i) => o.write && buffers[s.buffers[i]!]!.input >= 0),
+    );
+    expect(steps[writing]!.kernel.axes.reduce((n, d) => n * d, 1)).toBe(3);
+    expect(writing).toBe(steps.length - 1);
+    expect(writing).toBe(commit);
+    expect(steps.slice(0, commit).some((s) => s.faults.length > 0)).toBe(true);
+  });
+
+  it("copies where the old value is wanted, or what it puts there comes from it", () => {
+    const old = b.unary("exp", put(state));
+    const both = lower(makeGraph([put(state), old, state], [state.buffer, null, null]), target);
+    expect(both.steps.length).toBeGreaterThan(2);
+    const shifted = b.slice(state, [1, 0], [2, 3]);
+    const moved = b.scatter(state, index([1, 3]), b.unary("exp", shifted), 0);
+    const { steps } = lower(makeGraph([moved], [state.buffer]), target);
+    const sizes = steps.map((s) => s.kernel.axes.reduce((n, d) => n * d, 1));
+    expect(Math.max(...sizes)).toBe(15); // a copy of all
+  });
+});
+
 describe("a result over the operand that it replaces", () => {
   it("shares its place", () => {
     const { steps, buffers } = lower(makeGraph(between()), target);

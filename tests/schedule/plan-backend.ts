@@ -112,7 +112,7 @@ function store(s: Store, value: number, frame: Frame, memo: Map<Expr, number>): 
     const index = evaluate(s.scatter.index, frame, memo);
     if (index < 0 || index >= s.scatter.size) throw new Error(`scatter: index ${index}`);
     i += s.scatter.stride * index;
-    data[i] += value;
+    data[i] = s.scatter.fn === "add" ? data[i] + value : value;
     return;
   }
   if (!(i >= 0 && i < data.length)) throw new Error(`store at ${i} of ${data.length}`);

@@ -205,9 +205,11 @@ export function interpret(
           target[at] = results[i]!;
           return;
         }
-        const { size, stride, fault } = s.scatter;
+        const { fn, size, stride, fault } = s.scatter;
         const j = evaluate(s.scatter.index);
-        if (checked(j, size, fault)) target[at + j * stride]! += results[i]!;
+        const place = at + j * stride;
+        if (!checked(j, size, fault)) return;
+        target[place] = fn === "add" ? target[place]! + results[i]! : results[i]!;
       });
     });
     stage.reduces.forEach((r, i) => {

@@ -583,10 +583,13 @@ describe("kernels of networks", () => {
 
   test("scatter: rows and lanes, repeated indices, bad ones", () => {
     for (const dtype of ["float32", "int32", "float64", "uint8"] as const) {
-      for (const [width, along] of [
-        [8, true],
-        [13, true],
-        [13, false],
+      for (const [width, along, fn] of [
+        [8, true, "add"],
+        [13, true, "add"],
+        [13, false, "add"],
+        [8, true, "put"],
+        [13, true, "put"],
+        [13, false, "put"],
       ] as const) {
         const rows = 9;
         // One parallel point; inner axes in order.
@@ -595,7 +598,7 @@ describe("kernels of networks", () => {
           operand: 2,
           at: along ? at(0, 0, 0, 1) : at(0, 0, 1, 0),
           value: load(0, dtype, at(0, 0, width, 1)),
-          scatter: { index, stride: along ? width : rows, size: 5, fault: 1 },
+          scatter: { fn, index, stride: along ? width : rows, size: 5, fault: 1 },
         };
         const kernel = loop({
           axes: [1, rows, width],

@@ -93,6 +93,14 @@ export const computeRules: { [K in ComputedOp]: Rule<K> } = {
     }
     return fill(node, (i) => sum[i]!);
   },
+  scatter: (node, base, index, update) => {
+    const { at, size, stride } = along(node.src[1]!, node.shape, node.attrs.axis);
+    const out = base!.slice();
+    for (let i = 0; i < at.length; i++) {
+      out[at[i]! + check(node, index![i]!, size) * stride] = update![i]!;
+    }
+    return out;
+  },
   contract: (node, a, b) => computeContract(node, a!, b!),
   const: (node) => fill(node, () => roundTo[node.dtype](node.attrs.value)),
   iota: (node) => fill(node, (i) => i),

@@ -130,11 +130,14 @@ export class ScalarEmitter extends ExprEmitter {
     }
     this.emit(store.scatter.index, site);
     const at = checkedIndex(frame, place, store);
+    const adds = store.scatter.fn === "add";
     f.get(at.local);
-    f.get(at.local);
-    f.mem(loads[dtype], at.offset);
+    if (adds) {
+      f.get(at.local);
+      f.mem(loads[dtype], at.offset);
+    }
     f.get(value);
-    this.ops.binary("add", dtype);
+    if (adds) this.ops.binary("add", dtype);
     f.mem(stores[dtype], at.offset);
     f.end();
     frame.release(at.local);

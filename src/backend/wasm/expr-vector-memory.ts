@@ -265,12 +265,13 @@ export abstract class VectorMemory extends ExprEmitter {
     return v;
   }
 
-  /** Adds to elements that an index names; one lane after the other unless they lie side by side. */
+  /** Changes elements that an index names; one lane after the other unless they lie side by side. */
   private scatter(store: Store, value: number, place: Place, site: Site): void {
     const { frame } = this;
     const { f } = frame;
     const scatter = store.scatter!;
     const float = frame.operands[store.operand]!.dtype === "float32";
+    const adds = scatter.fn === "add";
     const step = coefficient(store.at.coef, site.laneAxis);
     const index = frame.take("v128");
     this.emit(scatter.index, site);
@@ -283,10 +284,12 @@ export abstract class VectorMemory extends ExprEmitter {
       f.set(v);
       const at = checkedIndex(frame, place, store);
       f.get(at.local);
-      f.get(at.local);
-      f.mem("v128.load", at.offset);
+      if (adds) {
+        f.get(at.local);
+        f.mem("v128.load", at.offset);
+      }
       f.get(v);
-      f.op(float ? "f32x4.add" : "i32x4.add");
+      if (adds) f.op(float ? "f32x4.add" : "i32x4.add");
       f.mem("v128.store", at.offset);
       f.end();
       frame.release(at.local);
@@ -298,11 +301,13 @@ export abstract class VectorMemory extends ExprEmitter {
           f.lane("i32x4.extract_lane", lane);
           const at = checkedIndex(frame, place, store);
           const offset = frame.pushAddress(at, lane * step * 4);
-          const again = frame.pushAddress(at, lane * step * 4);
-          f.mem(float ? "f32.load" : "i32.load", again);
+          if (adds) {
+            const again = frame.pushAddress(at, lane * step * 4);
+            f.mem(float ? "f32.load" : "i32.load", again);
+          }
           f.get(value);
           f.lane(float ? "f32x4.extract_lane" : "i32x4.extract_lane", lane);
-          f.op(float ? "f32.add" : "i32.add");
+          if (adds) f.op(float ? "f32.add" : "i32.add");
           f.mem(float ? "f32.store" : "i32.store", offset);
           f.end();
           frame.release(at.local);

@@ -55,7 +55,7 @@ function kernelText(kernel: Kernel): string {
 function storeText({ operand, at, value, scatter }: Store): string {
   if (!scatter) return `a${operand}[${affineText(at)}] = ${exprText(value)}`;
   const index = `${affineText(at)} + ${scatter.stride}*${exprText(scatter.index)}`;
-  return `a${operand}[${index}] += ${exprText(value)}`;
+  return `a${operand}[${index}] ${scatter.fn === "add" ? "+=" : "="} ${exprText(value)}`;
 }
 
 function affineText({ base, coef }: Affine): string {

@@ -137,8 +137,7 @@ export function scatterAdd(x: Tensor, axis: number, index: Tensor, source: Tenso
   return wrap(b.reshape(updated(base, idx.shape, at, add), x.shape));
 }
 
-/** x with x[index[i][j]][j] = source[i][j] for axis 0, and so on; of equal indices the last one wins.
- *  Every place of the axis looks through all its indices, so this suits short ones. */
+/** x with x[index[i][j]][j] = source[i][j] for axis 0, and so on; of equal indices the last one wins. */
 export function scatter(x: Tensor, axis: number, index: Tensor, source: Tensor | number): Tensor {
   const [base, idx] = [atLeastVector(nodeOf(x)), atLeastVector(indexNode("scatter", index))];
   const at = axisOf("scatter", axis, base.shape);
@@ -150,25 +149,10 @@ export function scatter(x: Tensor, axis: number, index: Tensor, source: Tensor |
       : b.broadcastTo(given(base, source), idx.shape);
   return wrap(
     b.reshape(
-      updated(base, idx.shape, at, (p) => overwrite(p, idx, values, at)),
+      updated(base, idx.shape, at, (p) => b.scatter(p, idx, values, at)),
       x.shape,
     ),
   );
-}
-
-/** For each place the last position whose index names it, and that position's value. */
-export function overwrite(part: Node, index: Node, values: Node, axis: number): Node {
-  const count = index.shape[axis];
-  if (sizeOf(index.shape) === 0) return part;
-  const rank = part.shape.length;
-  const [lead, tail] = [part.shape.slice(0, axis), part.shape.slice(axis + 1)];
-  const wide = [...lead, part.shape[axis], count, ...tail];
-  const open = b.expand(b.reshape(index, [...lead, 1, count, ...tail]), wide);
-  const named = n.eq(open, n.positions(part.shape[axis], axis, rank + 1));
-  const place = n.where(named, n.positions(count, axis + 1, rank + 1), -1);
-  const last = n.reduce("max", place, [axis + 1], false);
-  const some = n.ge(last, 0);
-  return b.where(some, b.gather(values, n.where(some, last, 0), axis), part);
 }
 
 /** x with slices of the source added at the places of an axis that the index names. */
@@ -195,7 +179,7 @@ export function indexCopy(x: Tensor, axis: number, index: Tensor, source: Tensor
   const at = axisOf("indexCopy", axis, base.shape);
   const idx = alongAxis("indexCopy", index, base.shape, at);
   const src = sourceNode("indexCopy", source, idx.shape);
-  return wrap(b.reshape(overwrite(base, idx, src, at), x.shape));
+  return wrap(b.reshape(b.scatter(base, idx, src, at), x.shape));
 }
 
 /** x with one value at the places of an axis that the index names. */
@@ -204,5 +188,5 @@ export function indexFill(x: Tensor, axis: number, index: Tensor, value: number)
   const at = axisOf("indexFill", axis, base.shape);
   const idx = alongAxis("indexFill", index, base.shape, at);
   const values = b.broadcastTo(given(base, value), idx.shape);
-  return wrap(b.reshape(overwrite(base, idx, values, at), x.shape));
+  return wrap(b.reshape(b.scatter(base, idx, values, at), x.shape));
 }
