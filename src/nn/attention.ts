@@ -9,6 +9,7 @@ import { nodeOf, wrap } from "../tensor/core.ts";
 import { broadcastOf, given, needOptions, needTensor } from "../tensor/ops/common.ts";
 import { matmul } from "../tensor/ops/linear.ts";
 import * as n from "../tensor/ops/nodes.ts";
+import { indexNode } from "../tensor/ops/scatter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { DtypeError, ShapeError } from "../util/errors.ts";
 import { dropout } from "./dropout.ts";
@@ -20,6 +21,9 @@ export interface MaskOptions {
   mask?: Tensor | undefined;
   /** Query i sees the keys 0 … i. */
   causal?: boolean | undefined;
+  /** With `causal`: the place of the first query among the keys (an int32 scalar of at least 0), which
+   *  may change from run to run. Query i then sees the keys 0 … offset + i. */
+  offset?: Tensor | undefined;
 }
 
 export interface AttentionOptions extends MaskOptions {
@@ -44,7 +48,7 @@ export function checkMask(op: string, mask: Tensor): void {
 
 /** Scores (…, L, S) with -∞ where a query does not see a key. */
 export function maskScores(op: string, scores: Tensor, options: MaskOptions): Tensor {
-  const { mask, causal = false } = options;
+  const { mask, causal = false, offset } = options;
   let v = nodeOf(scores);
   const rank = v.shape.length;
   if (mask !== undefined) {
@@ -58,7 +62,9 @@ export function maskScores(op: string, scores: Tensor, options: MaskOptions): Te
   }
   if (!causal) return wrap(v);
   const [L, S] = v.shape.slice(-2) as [number, number];
-  const sees = n.le(n.positions(S, rank - 1, rank), n.positions(L, rank - 2, rank)); // (1, …, L, S)
+  const own = n.positions(L, rank - 2, rank); // (1, …, L, 1)
+  const place = offset === undefined ? own : n.add(own, indexNode(op, offset));
+  const sees = n.le(n.positions(S, rank - 1, rank), place); // (1, …, L, S)
   return wrap(n.where(sees, v, -Infinity));
 }
 

@@ -31,6 +31,8 @@ export {
 } from "./conv.ts";
 export { type CtcOptions, ctcLoss } from "./ctc.ts";
 export { Dropout, Dropout1d, Dropout2d, dropout, dropoutChannels } from "./dropout.ts";
+export * from "./gpt.ts";
+export * from "./gpt-decoding.ts";
 export * as init from "./init.ts";
 export {
   type Lengths,

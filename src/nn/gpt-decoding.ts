@@ -1,0 +1,141 @@
+// Writing text with a GPT token by token: the keys and values of what was read are kept, and each new
+// token is computed alone. Places are values, so that all tokens run one program.
+// Not here: the model (gpt.ts), or how the next token is chosen (anneal/text).
+
+import { makeArray } from "../ir/dtype.ts";
+import { sizeOf } from "../ir/node.ts";
+import { compile } from "../tensor/compile.ts";
+import { noGrad } from "../tensor/core.ts";
+import { dynamicSlice, dynamicUpdate } from "../tensor/ops/dynamic.ts";
+import { stateNode } from "../tensor/state.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { ArgumentError } from "../util/errors.ts";
+import { scaledDotProductAttention } from "./attention.ts";
+import type { GPT } from "./gpt.ts";
+import { checkCount } from "./linear.ts";
+
+/** Keys and values of one layer, as state: room for M places, filled from the first on. */
+export class KeyValueCache {
+  readonly keys: Tensor; // (B, H, M, D)
+  readonly values: Tensor; // (B, H, M, D)
+  /** The place of the next token, an int32 scalar. */
+  readonly place: Tensor;
+
+  constructor(shape: readonly [number, number, number, number], place: Tensor) {
+    const empty = () => new Tensor(stateNode(makeArray("float32", sizeOf(shape)), shape));
+    this.keys = empty();
+    this.values = empty();
+    this.place = place;
+  }
+
+  /** Adds keys and values and attends to all so far: q, k, v (B, H, T, D) → (B, H, T, D). */
+  attend(q: Tensor, k: Tensor, v: Tensor): Tensor {
+    const offset = this.place;
+    const keys = dynamicUpdate(this.keys, k, [0, 0, offset, 0]);
+    const values = dynamicUpdate(this.values, v, [0, 0, offset, 0]);
+    this.keys.assign(keys);
+    this.values.assign(values);
+    return scaledDotProductAttention(q, keys, values, { causal: true, offset });
+  }
+}
+
+/** How many tokens of a long prompt are read at once; fewer are read one by one. */
+const pieceLength = 32;
+
+/** Sequences that a GPT reads and writes side by side, one a row: a Decoding of anneal/text. The model
+ *  should be in evaluation mode (`model.eval()`), or its dropout drops here too. */
+export class GptDecoding {
+  readonly #model: GPT;
+  readonly #rows: number;
+  readonly #caches: KeyValueCache[];
+  readonly #place: Tensor;
+  readonly #read: (tokens: Tensor) => Tensor;
+  readonly #select: (rows: Tensor) => void;
+  #length = 0;
+
+  constructor(model: GPT, rows: number) {
+    const { layers, heads, width, contextLength } = model.config;
+    this.#model = model;
+    this.#rows = checkCount("GptDecoding", "rows", rows);
+    this.#place = new Tensor(stateNode(new Int32Array(1), [], "int32"));
+    this.#caches = Array.from(
+      { length: layers },
+      () => new KeyValueCache([rows, heads, contextLength, width / heads], this.#place),
+    );
+    this.#read = compile((tokens: Tensor) => noGrad(() => this.read(tokens)));
+    this.#select = compile((from: Tensor) => {
+      for (const { keys, values } of this.#caches) {
+        for (const kept of [keys, values]) kept.assign(kept.indexSelect(0, from));
+      }
+    });
+  }
+
+  /** How many tokens each row has. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** tokens (B, T) at the next places → logits (B, V) of what follows the last. */
+  private read(tokens: Tensor): Tensor {
+    const model = this.#model;
+    const T = tokens.shape[1]!;
+    const places = dynamicSlice(
+      model.transformer.wpe.weight,
+      [this.#place, 0],
+      [T, model.config.width],
+    ); // (T, C)
+    const last = model.trunk(tokens, places, this.#caches).select(1, T - 1); // (B, C)
+    this.#place.assign(this.#place.add(T));
+    return model.lm_head.forward(last); // (B, V)
+  }
+
+  /**
+   * Reads the next tokens of every row, (rows, T) row-major, and gives the logits (rows, V) of what
+   * follows. Throws ArgumentError for a token out of the vocabulary, and when more come than fit.
+   */
+  async feed(tokens: Int32Array): Promise<Float32Array> {
+    const rows = this.#rows;
+    const T = tokens.length / rows;
+    this.check(tokens, T);
+    let logits: Tensor | undefined;
+    for (let from = 0; from < T; ) {
+      const count = T - from >= pieceLength ? pieceLength : 1;
+      const piece = new Int32Array(rows * count);
+      for (let row = 0; row < rows; row++) {
+        const start = row * T + from;
+        piece.set(tokens.subarray(start, start + count), row * count);
+      }
+      logits = this.#read(Tensor.from(piece, [rows, count]));
+      from += count;
+    }
+    this.#length += T;
+    return (await logits!.data()) as Float32Array;
+  }
+
+  private check(tokens: Int32Array, T: number): void {
+    const { vocabularySize, contextLength } = this.#model.config;
+    if (!Number.isInteger(T) || T < 1) {
+      const detail = `${tokens.length} tokens do not divide among ${this.#rows} rows`;
+      throw new ArgumentError("feed", detail);
+    }
+    const bad = tokens.findIndex((token) => token < 0 || token >= vocabularySize);
+    if (bad >= 0) {
+      const detail = `token ${tokens[bad]} at ${bad} is not in a vocabulary of ${vocabularySize}`;
+      throw new ArgumentError("feed", detail);
+    }
+    if (this.#length + T > contextLength) {
+      const detail = `${this.#length + T} tokens do not fit into a context of ${contextLength}`;
+      throw new ArgumentError("feed", detail);
+    }
+  }
+
+  /** Row i goes on from where row `rows[i]` is. */
+  select(rows: Int32Array): void {
+    const bad = rows.find((row) => row < 0 || row >= this.#rows);
+    if (rows.length !== this.#rows || bad !== undefined) {
+      const detail = `takes one of ${this.#rows} rows for each row, got [${rows.join(",")}]`;
+      throw new ArgumentError("select", detail);
+    }
+    this.#select(Tensor.from(rows, [rows.length]));
+  }
+}
