@@ -3,6 +3,7 @@
 // does with tokens that do not exist.
 import { beforeEach, describe, expect, it } from "vitest";
 import { compile, device, generatorState, manualSeed, nn, optim, Tensor } from "../../src/index.ts";
+import { beamSearch, generate, type LanguageModel } from "../../src/text/index.ts";
 import { devices } from "../tensor/devices.ts";
 
 const options = { vocabularySize: 11, contextLength: 40, layers: 2, heads: 2, width: 16 };
@@ -99,6 +100,17 @@ describe.each(devices)("GPT on %s", (name) => {
     await expect(decoding.feed(Int32Array.of(1, 1))).rejects.toThrow(
       "feed: 41 tokens do not fit into a context of 40",
     );
+  });
+
+  it("is what samplers and searches take", async () => {
+    const model: LanguageModel = new nn.GPT({ ...options, contextLength: 8 }).eval();
+    const written: number[] = [];
+    for await (const token of generate(model, [1, 2, 3], { maxTokens: 12, temperature: 0 })) {
+      written.push(token); // past the context: it begins anew on the way
+    }
+    expect(written).toHaveLength(12);
+    const [[best]] = await beamSearch(model, { begin: 1, end: 0, maxTokens: 4, beams: 3 });
+    expect(best!.score).toBeLessThan(0);
   });
 
   it("lets rows go on from others", async () => {
