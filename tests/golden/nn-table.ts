@@ -4,7 +4,7 @@ import { nn, type Tensor } from "../../src/index.ts";
 
 /** What a case calls: a module, or a function for a functional form. */
 export interface Callee {
-  forward(...inputs: Tensor[]): Tensor | Tensor[];
+  forward(...inputs: never[]): unknown;
 }
 
 export interface Made {
@@ -227,6 +227,21 @@ export const table: Record<string, Maker | undefined> = {
   LocalResponseNorm: withOptions(nn.LocalResponseNorm, 1, ["alpha", "beta", "k"]),
   CrossMapLRN2d: withOptions(nn.LocalResponseNorm, 1, ["alpha", "beta", "k"]),
 
+  RNNCell: withOptions(nn.RNNCell, 2, ["bias", "nonlinearity"]),
+  LSTMCell: withOptions(nn.LSTMCell, 2, ["bias"]),
+  GRUCell: withOptions(nn.GRUCell, 2, ["bias"]),
+  RNN: withOptions(nn.RNN, 2, []),
+  LSTM: withOptions(nn.LSTM, 2, []),
+  GRU: withOptions(nn.GRU, 2, []),
+
+  CTCLoss: ({ kwargs }) => {
+    const loss = new nn.CTCLoss(kwargs);
+    return {
+      forward: (x: Tensor, y: Tensor, xs: Tensor, ys: Tensor) =>
+        loss.forward(x.logSoftmax(-1), y, xs, ys),
+    };
+  },
+
   softmax_lastdim: form((x) => x.softmax(-1)),
   softmax_lastdim_dtype: form((x) => x.double().softmax(-1)),
   softmax_spatial: form((x) => x.softmax(1)),
@@ -256,7 +271,7 @@ export function resizeOf(module: string): Maker | undefined {
   if (mode === undefined) return undefined;
   const alignCorners = module.endsWith("align_corners");
   return ({ output }) => ({
-    forward: (x) => nn.interpolate(x, { size: output.slice(2), mode, alignCorners }),
+    forward: (x: Tensor) => nn.interpolate(x, { size: output.slice(2), mode, alignCorners }),
   });
 }
 

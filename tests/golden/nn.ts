@@ -92,9 +92,11 @@ async function run(c: Case): Promise<string | null | "missing"> {
     );
   }
   // Gradients are recorded of the first so many float inputs.
-  const leaves = inputs.filter((x) => x.dtype === "float32").slice(0, c.grad_inputs.list.length);
+  const leaves = (flat(inputs) as Tensor[])
+    .filter((x) => x.dtype === "float32")
+    .slice(0, c.grad_inputs.list.length);
   for (const x of leaves) x.requiresGrad = true;
-  const outputs = flat(callee.forward(...inputs)) as Tensor[];
+  const outputs = flat(callee.forward(...(inputs as never[]))) as Tensor[];
   const where = c.desc || c.module;
   const wanted = flat(decodeShapes(c.output)) as GoldenTensor[];
   for (const [i, want] of wanted.entries()) {

@@ -51,10 +51,30 @@ class Encoder extends nn.Module {
   }
 }
 
+/** Tokens (B, T) to classes by the output at the last step. */
+class Reader extends nn.Module {
+  e = new nn.Embedding(8, 5);
+  r: nn.RNN | nn.LSTM | nn.GRU;
+  f = new nn.Linear(6, 3);
+
+  constructor(Network: typeof nn.RNN | typeof nn.LSTM | typeof nn.GRU) {
+    super();
+    this.r = new Network(5, 6, { batchFirst: true });
+  }
+
+  forward(x: Tensor): Tensor {
+    const [out] = this.r.forward(this.e.forward(x)); // (B, T, 6)
+    return this.f.forward(out.select(1, -1)); // (B, 3)
+  }
+}
+
 const networks: Record<string, (() => nn.Layer) | undefined> = {
   mlp: () => new nn.Sequential(new nn.Linear(4, 8), new nn.Tanh(), new nn.Linear(8, 3)),
   cnn_bn: () => new Cnn(),
   transformer_encoder: () => new Encoder(),
+  rnn_seq: () => new Reader(nn.RNN),
+  lstm_seq: () => new Reader(nn.LSTM),
+  gru_seq: () => new Reader(nn.GRU),
 };
 
 /**

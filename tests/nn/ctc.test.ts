@@ -36,7 +36,7 @@ const targets: [readonly number[], number][] = [
   [[1, 2, 1, 2, 1], 0],
 ];
 
-describe.each(devices.slice(0, 1))("ctcLoss on %s", (name) => {
+describe.each(devices)("ctcLoss on %s", (name) => {
   beforeEach(() => {
     device(name);
     manualSeed(2);

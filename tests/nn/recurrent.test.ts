@@ -37,7 +37,7 @@ function statesOf(net: Network, count: number, B: number): Tensor[] {
   return [first, net.hiddenSize].slice(0, count).map((size) => randn(4, B, size));
 }
 
-describe.each(devices.slice(0, 1))("recurrent networks on %s", (name) => {
+describe.each(devices)("recurrent networks on %s", (name) => {
   beforeEach(() => {
     device(name);
     manualSeed(11);

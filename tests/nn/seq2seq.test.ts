@@ -100,7 +100,7 @@ function batchOf(B: number, S: number, seed: number): Batch {
   };
 }
 
-describe.each(devices.slice(0, 1))("a decoder that is a scan with attention, on %s", (name) => {
+describe.each(devices)("a decoder that is a scan with attention, on %s", (name) => {
   beforeEach(() => {
     device(name);
     manualSeed(4);
