@@ -1,7 +1,7 @@
-// Depthwise convolutions: contractions without rows or columns whose small window is written out. The
-// sum over nine taps becomes nine products added up in one pass, and the gradient of the nine weights
-// nine sums that one pass keeps side by side. Not here: convolutions over several channels, which are
-// matrix products (contraction.ts).
+// Gradients of a depthwise convolution's weights: contractions without rows or columns whose results
+// are a small window, written out. One pass over the images keeps the sums of nine taps side by side.
+// Not here: the convolution itself, a sum of products over its taps (prepare.ts, which the backend
+// writes out), and convolutions over several channels, which are matrix products (contraction.ts).
 
 import { binary, pad, reduce, reshape, slice } from "../ir/build.ts";
 import { isOp, type Node, sizeOf } from "../ir/node.ts";
@@ -33,23 +33,19 @@ function tapLabels(n: Node<"contract">): string[] | null {
   return count >= 2 && count <= mostTaps ? small.map((a) => labels[a]) : null;
 }
 
-/** The sum with its window written out, or null where that does not pay. */
+/** The sum with the window of its results written out, or null where that does not pay. */
 export function writeOutTaps(n: Node<"contract">, sum: SumOfProducts): Node | null {
   const { x, y, labels, results } = sum;
   const { shape } = x;
   if (n.dtype !== "float32" || sizeOf(shape) < fewProducts) return null;
   const taps = tapLabels(n)?.map((l) => labels.indexOf(l));
-  if (!taps) return null;
-  const summed = taps.every((a) => a >= results);
-  if (!summed && taps.some((a) => a >= results)) return null;
-  const rest = labels.map((_, a) => a).filter((a) => a >= results && !taps.includes(a));
-  const restSize = rest.reduce((p, a) => p * shape[a], 1);
-  if (summed !== (restSize === 1)) return null;
+  if (!taps || taps.some((a) => a >= results)) return null;
+  const rest = labels.map((_, a) => a).filter((a) => a >= results);
+  if (rest.every((a) => shape[a] === 1)) return null;
   const parts = tapIndices(taps.map((a) => shape[a])).map((index): Node => {
     const start = shape.map((_, a) => (taps.includes(a) ? index[taps.indexOf(a)] : 0));
     const stop = shape.map((d, a) => (taps.includes(a) ? start[a] + 1 : d));
     const tap = binary("mul", slice(x, start, stop), slice(y, start, stop));
-    if (summed) return tap;
     const hi = shape.map((d, a) => (taps.includes(a) ? d - 1 - start[a] : 0));
     return pad(
       reshapeLike(reduce("sum", tap, rest), results),

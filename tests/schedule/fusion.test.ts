@@ -70,9 +70,11 @@ describe("depthwise convolution", () => {
   it("is one pass over the padded image, with weights side by side", () => {
     const p = plan([b.unary("relu", b.conv(x, w, attrs))]);
     const main = loops(p).find((k) => k.operands.length >= 3) as LoopKernel;
-    expect(main.stages.map((s) => s.reduces.length)).toEqual([0]); // taps are no loop
+    const [taps, result] = main.stages;
+    expect([main.stages.length, taps!.stores.length, result!.stores.length]).toEqual([2, 0, 1]);
+    expect(taps!.axes.map((a) => main.axes[a])).toEqual([3, 3]);
     const strides = new Set<number>();
-    walk([main.stages[0]!.stores[0]!.value], (e) => {
+    walk([taps!.reduces[0]!.value], (e) => {
       if (e.k === "load") strides.add(e.at.coef[main.vector]!);
     });
     expect(strides).toEqual(new Set([1]));

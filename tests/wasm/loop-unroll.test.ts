@@ -116,6 +116,113 @@ test.each([1, 4, 7, 8, 32, 36])("sums side by side over %i channels", (channels)
   expect(unrolled.axes.slice(1, 3)).toEqual([1, 1]);
 });
 
+const waves = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898));
+
+/** A depthwise convolution of 3 × 3 taps, `apart` pixels from each other, to (2, 3, width). */
+function depthwise(width: number, channels: number, stride: number, apart: number): LoopKernel {
+  const row = (stride * (width - 1) + 2 * apart + 1) * channels;
+  const image = row * (stride * 2 + 2 * apart + 1);
+  const coef = [image, stride * row, stride * channels, 1, apart * row, apart * channels];
+  const weight = load(1, at(0, 0, 0, 0, 1, 3 * channels, channels));
+  const out = at(0, 3 * width * channels, width * channels, channels, 1, 0, 0);
+  return kernel({
+    axes: [2, 3, width, channels, 3, 3],
+    parallel: 4,
+    vector: 3,
+    operands: [read(), read(), write()],
+    regs: ["float32"],
+    stages: [
+      {
+        axes: [4, 5],
+        reduces: [{ reg: 0, fn: "sum", value: mul(load(0, at(0, ...coef)), weight) }],
+      },
+      {
+        stores: [
+          { operand: 2, at: out, value: { k: "unary", dtype: "float32", fn: "relu", x: reg(0) } },
+        ],
+      },
+    ],
+  });
+}
+
+describe("neighbours whose windows overlap are computed side by side", () => {
+  test.each([
+    { width: 8, stride: 1, apart: 1, together: 4 },
+    { width: 9, stride: 1, apart: 1, together: 3 },
+    { width: 10, stride: 1, apart: 1, together: 2 },
+    { width: 7, stride: 1, apart: 1, together: 3 },
+    { width: 8, stride: 2, apart: 1, together: 4 },
+    { width: 8, stride: 3, apart: 1, together: 1 },
+    { width: 8, stride: 1, apart: 2, together: 4 },
+    { width: 10, stride: 1, apart: 2, together: 3 },
+  ])(
+    "$together of $width, stride $stride, taps $apart apart",
+    ({ width, stride, apart, together }) => {
+      for (const channels of [4, 8, 18]) {
+        const k = depthwise(width, channels, stride, apart);
+        const size = 2 * (k.stages[0]!.reduces[0]!.value as { x: { at: Affine } }).x.at.coef[0]!;
+        check(k, [
+          waves(size + 8),
+          waves(9 * channels + 8),
+          new Float32Array(6 * width * channels),
+        ]);
+        const { kernel: wide } = unroll(k, 3);
+        // Pixels of a row, or else rows.
+        const [axis, extent] = width % together === 0 && stride < 3 ? [2, width] : [1, 3];
+        expect(wide.axes[axis]).toBe(extent / together);
+        expect(wide.stages.map((s) => s.stores.length)).toEqual([together]);
+      }
+    },
+  );
+});
+
+/** Nine sums a channel over (6, width) positions, of a padded image and a gradient. */
+function gradients(width: number, channels: number): LoopKernel {
+  const row = (width + 2) * channels;
+  const y = load(1, at(0, 0, 1, width * channels, channels));
+  const shift = (tap: number) => Math.floor(tap / 3) * row + (tap % 3) * channels;
+  return kernel({
+    axes: [1, channels, 6, width],
+    parallel: 2,
+    vector: 1,
+    operands: [read(), read(), ...Array.from({ length: 9 }, () => write())],
+    regs: Array(9).fill("float32"),
+    stages: [
+      {
+        axes: [2, 3],
+        reduces: Array.from({ length: 9 }, (_, tap) => ({
+          reg: tap,
+          fn: "sum",
+          value: mul(load(0, at(shift(tap), 0, 1, row, channels)), y),
+        })),
+      },
+      {
+        stores: Array.from({ length: 9 }, (_, tap) => ({
+          operand: 2 + tap,
+          at: at(0, 0, 1, 0, 0),
+          value: reg(tap),
+        })),
+      },
+    ],
+  });
+}
+
+test.each([
+  [8, 4],
+  [9, 3],
+  [10, 2],
+  [7, 1],
+])("of %i turns that load the same again %i are written out", (width, together) => {
+  for (const channels of [4, 8, 18]) {
+    const k = gradients(width, channels);
+    const image = 8 * (width + 2) * channels;
+    const sums = Array.from({ length: 9 }, () => new Float32Array(channels));
+    check(k, [waves(image + 8), waves(6 * width * channels + 8), ...sums], [], { tolerance: 4e-6 });
+    const { kernel: wide } = unroll(k, 1);
+    expect(wide.axes[3]).toBe(width / together);
+  }
+});
+
 test("a stage that reads what it stores elsewhere stays in order", () => {
   const k = kernel({
     axes: [4, 5],

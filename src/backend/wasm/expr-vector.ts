@@ -335,6 +335,17 @@ export class VectorEmitter extends VectorMemory {
     return relaxed && product && this.usedOnce(e);
   }
 
+  /** Pushes the vector in a local plus a value, which may be fused with its multiplication. */
+  addTerm(e: Expr, sum: number, site: Site): void {
+    if (this.isProduct(e)) {
+      this.addProduct(e, sum, site);
+      return;
+    }
+    this.emit(e, site);
+    this.frame.f.get(sum);
+    this.frame.f.op("f32x4.add");
+  }
+
   /** Pushes the vector in a local plus a product. */
   addProduct({ x, y }: Of<"binary">, sum: number, site: Site): void {
     const { f } = this.frame;

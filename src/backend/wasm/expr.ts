@@ -272,6 +272,10 @@ export abstract class ExprEmitter {
     this.pinned.delete(expr);
   }
 
+  isPinned(expr: Expr): boolean {
+    return this.pinned.has(expr);
+  }
+
   /** Starts a point; `roots` are all expressions that `emit` will be called with, in any order. */
   begin(roots: readonly Expr[]): void {
     this.finish();
@@ -330,7 +334,7 @@ export abstract class ExprEmitter {
   }
 
   /** Whether a value is used by one other alone, and is in no local. */
-  protected usedOnce(e: Expr): boolean {
+  usedOnce(e: Expr): boolean {
     return this.uses.get(e)?.total === 1 && !this.pinned.has(e);
   }
 

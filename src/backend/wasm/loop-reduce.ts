@@ -10,6 +10,7 @@ import type { PlainOp } from "./assembler-opcodes.ts";
 import type { Frame, Push, Site } from "./expr.ts";
 import type { ScalarEmitter } from "./expr-scalar.ts";
 import { scalarType } from "./expr-scalar-ops.ts";
+import { termsOf } from "./expr-sums.ts";
 import { VectorEmitter } from "./expr-vector.ts";
 
 type Plain = Exclude<ReduceOp, "argmax" | "argmin">;
@@ -112,9 +113,11 @@ export class Accumulators {
     const { emitter } = this;
     const { fn, value } = this.reduce;
     const partial = typeof site.valid === "number" && site.valid < 4 && site.laneAxis >= 0;
-    if (fn === "sum" && !partial && emitter instanceof VectorEmitter && emitter.isProduct(value)) {
-      emitter.addProduct(value, this.values[i]!, site);
-      f.set(this.values[i]!);
+    if (fn === "sum" && !partial && this.dtype === "float32" && emitter instanceof VectorEmitter) {
+      for (const term of termsOf(emitter, value)) {
+        emitter.addTerm(term, this.values[i]!, site);
+        f.set(this.values[i]!);
+      }
       return;
     }
     emitter.emit(value, site);

@@ -3,19 +3,20 @@
 
 import { type Affine, type Expr, type Range, rebuild } from "../../schedule/kernel.ts";
 
-/** The index of each axis that is fixed. */
-export type Point = ReadonlyMap<number, number>;
+/** For some axes, which of the indices before an axis now runs over: index + step · (its new index).
+ *  With step 0 the index is fixed. */
+export type Point = ReadonlyMap<number, { readonly index: number; readonly step: number }>;
 
 type Register = Extract<Expr, { k: "reg" }>;
 
-/** An affine map at a point: it does not depend on the fixed axes any more. */
+/** An affine map at a point: it does not depend on fixed axes any more. */
 export function placeAt(at: Affine, point: Point): Affine {
   let base = at.base;
   const coef = at.coef.map((c, axis) => {
-    const index = point.get(axis);
-    if (index === undefined) return c;
-    base += c * index;
-    return 0;
+    const at = point.get(axis);
+    if (at === undefined) return c;
+    base += c * at.index;
+    return c === 0 ? 0 : c * at.step;
   });
   return { base, coef };
 }

@@ -1,7 +1,8 @@
 // Short loops written out, as a rewriting of the kernel before it is rendered: inner axes of a few
 // indices (windows, taps, pairs) become one expression, and short parallel axes around a reduction become
-// accumulators side by side that share what they load. Depends on the shape alone, and not on the
-// extent of axis 0, which the code does not know. Not here: expressions at a point (loop-rewrite.ts).
+// accumulators side by side that share what they load, and so do neighbours whose windows overlap.
+// Depends on the shape alone, and not on the extent of axis 0, which the code does not know.
+// Not here: expressions at a point (loop-rewrite.ts), which windows overlap (loop-windows.ts).
 
 import type { BinaryOp, ReduceOp } from "../../ir/op.ts";
 import {
@@ -23,6 +24,7 @@ import {
 } from "./loop-analysis.ts";
 import { isArg } from "./loop-reduce.ts";
 import { type Point, placeAt, Rewriter } from "./loop-rewrite.ts";
+import { overlapping, sharedTurns } from "./loop-windows.ts";
 
 /** The longest axis that is written out, and how many points of all such axes together. */
 const longest = 7;
@@ -44,7 +46,8 @@ export interface Unrolled {
 /** Writes out the short loops of a kernel that runs in vectors along an axis (-1: in elements). */
 export function unroll(kernel: LoopKernel, vector: number): Unrolled {
   const unroller = new Unroller(new Rewriter(), vector);
-  return { kernel: unroller.inner(unroller.jam(kernel)), sums: unroller.sums };
+  const wide = unroller.neighbours(unroller.jam(kernel));
+  return { kernel: unroller.inner(wide), sums: unroller.sums };
 }
 
 class Unroller {
@@ -61,8 +64,28 @@ class Unroller {
   jam(kernel: LoopKernel): LoopKernel {
     const axes = this.jammed(kernel);
     if (axes.length === 0) return kernel;
+    const extents = kernel.axes.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
+    return this.sideBySide(kernel, extents, pointsOf(kernel, axes));
+  }
+
+  /** Neighbours whose windows overlap are computed side by side, where windows are written out. */
+  neighbours(kernel: LoopKernel): LoopKernel {
+    if (kernel.stages.some((s) => this.left(kernel, s).length > 0)) return kernel;
+    const work = kernel.stages.reduce((n, s) => n + weight(rootsOf(s)) * pointsIn(kernel, s), 0);
+    const found = overlapping(kernel, this.vector, Math.floor(mostWork / work));
+    if (found === null) return kernel;
+    const { axis, count } = found;
+    const extents = kernel.axes.map((extent, a) => (a === axis ? extent / count : extent));
+    return this.sideBySide(kernel, extents, turnsOf(axis, count));
+  }
+
+  /** The kernel with what it does at each of some points, each with registers of its own. */
+  private sideBySide(
+    kernel: LoopKernel,
+    axes: readonly number[],
+    points: readonly Point[],
+  ): LoopKernel {
     const count = kernel.regs.length;
-    const points = pointsOf(kernel, axes);
     const stages = kernel.stages.map((stage): Stage => {
       const reduces: Reduce[] = [];
       const stores: Store[] = [];
@@ -79,8 +102,7 @@ class Unroller {
       });
       return { axes: stage.axes, reduces, stores };
     });
-    const extents = kernel.axes.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
-    return { ...kernel, axes: extents, regs: points.flatMap(() => kernel.regs), stages };
+    return { ...kernel, axes, regs: points.flatMap(() => kernel.regs), stages };
   }
 
   /** Parallel axes whose points share loads in a loop, innermost first. */
@@ -113,6 +135,7 @@ class Unroller {
   inner(kernel: LoopKernel): LoopKernel {
     const plans = this.plans(kernel);
     const inlined = new Map<number, Expr>();
+    const axes = [...kernel.axes];
     const stages = kernel.stages.map((stage, i): Stage => {
       const { left, inline } = plans[i]!;
       const points = pointsOf(
@@ -129,7 +152,13 @@ class Unroller {
       );
       const values = stage.reduces.map((r) => points.map((p) => at(r.value, p)));
       if (!inline) {
-        const reduces = stage.reduces.map((r, j) => ({ ...r, value: this.fold(r, values[j]!) }));
+        const turns = sharedTurns(kernel, i, left, this.vector, values.flat());
+        const last = left[left.length - 1]!;
+        if (turns > 1) axes[last] = axes[last]! / turns;
+        const reduces = stage.reduces.map((r, j) => {
+          const all = turnsOf(last, turns).flatMap((p) => values[j]!.map((e) => at(e, p)));
+          return { ...r, value: this.fold(r, turns > 1 ? all : values[j]!) };
+        });
         return { axes: left, reduces, stores };
       }
       stage.reduces.forEach((r, j) => {
@@ -137,7 +166,7 @@ class Unroller {
       });
       return { axes: [], reduces: [], stores };
     });
-    return { ...kernel, stages: merged(stages) };
+    return { ...kernel, axes, stages: merged(stages) };
   }
 
   /** For each stage the axes that stay loops, and whether its registers become expressions: they do
@@ -246,9 +275,19 @@ function pointsOf(kernel: LoopKernel, axes: readonly number[]): Point[] {
   let points: Point[] = [new Map()];
   for (const axis of axes) {
     const indices = Array.from({ length: kernel.axes[axis]! }, (_, i) => i);
-    points = points.flatMap((p) => indices.map((i) => new Map([...p, [axis, i]])));
+    const fixed = (index: number) => [axis, { index, step: 0 }] as const;
+    points = points.flatMap((p) => indices.map((i) => new Map([...p, fixed(i)])));
   }
   return points;
+}
+
+/** An axis in steps of `count`: each of the indices in a step. */
+function turnsOf(axis: number, count: number): Point[] {
+  return Array.from({ length: count }, (_, index) => new Map([[axis, { index, step: count }]]));
+}
+
+function pointsIn(kernel: LoopKernel, stage: Stage): number {
+  return stage.axes.reduce((n, axis) => n * kernel.axes[axis]!, 1);
 }
 
 /** Whether an expression reads nothing that the kernel writes. */

@@ -16,6 +16,7 @@ import {
 import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
 import { Dependence, Frame, type RenderOptions, type Site } from "./expr.ts";
 import { ScalarEmitter } from "./expr-scalar.ts";
+import { sumInStep } from "./expr-sums.ts";
 import { VectorEmitter } from "./expr-vector.ts";
 import { pushHolds } from "./expr-vector-memory.ts";
 import {
@@ -31,6 +32,7 @@ import {
   widestStrip,
   wideWork,
 } from "./loop-analysis.ts";
+import { type Ahead, emitReadAhead, readAhead } from "./loop-fetch.ts";
 import { keepDear } from "./loop-keep.ts";
 import { LoopNest, one, type Span } from "./loop-nest.ts";
 import { Accumulators, isArg } from "./loop-reduce.ts";
@@ -69,6 +71,8 @@ class LoopRenderer {
   /** The axis that lanes run along; -1: elements. */
   private readonly vector: number;
   private readonly nest: LoopNest;
+  /** What each turn of an outer loop reads before it computes. */
+  private readonly ahead: Ahead | null;
   /** Values of affine maps that the vectors of a block share. */
   private readonly heldIndices = new Map<string, number>();
   /** For each register the locals of its vectors (one where all lanes are equal). */
@@ -84,6 +88,7 @@ class LoopRenderer {
     this.vector = vectorAxis(original);
     const { kernel, sums } = unroll(keepDear(original), this.vector);
     this.kernel = kernel;
+    this.ahead = readAhead(kernel, this.vector);
     const emitter = this.vector >= 0 ? new VectorEmitter(frame) : new ScalarEmitter(frame);
     this.emitter = emitter;
     if (emitter instanceof VectorEmitter) emitter.sums = sums;
@@ -123,7 +128,11 @@ class LoopRenderer {
     const { parallel, stages } = this.kernel;
     const used = this.streams.of(stages.flatMap((s) => this.accesses.get(s)!));
     const last = axis === parallel - 1;
-    const inner = (span: Span) => (last ? this.point(span) : this.parallelLoop(axis + 1));
+    const inner = (span: Span) => {
+      if (axis === this.ahead?.axis) this.readAhead(this.ahead);
+      if (last) this.point(span);
+      else this.parallelLoop(axis + 1);
+    };
     const loop = () => {
       if (axis === this.vector) this.nest.vectorLoop(axis, used, this.pointWidths(), inner);
       else this.nest.plainLoop(axis, used, () => inner(one));
@@ -135,6 +144,13 @@ class LoopRenderer {
     // Only stages without loops of their own have nothing further in to compute before.
     const flat = stages.filter((s) => s.axes.length === 0).flatMap(rootsOf);
     this.versions(flat, axis, () => this.withFixed(flat, this.fixedIn(axis), one, loop));
+  }
+
+  private readAhead({ stretches }: Ahead): void {
+    for (const stretch of stretches) {
+      const place = this.streams.place(stretch.operand, stretch.at, -1, 0);
+      emitReadAhead(this.frame, place, stretch);
+    }
   }
 
   /** Whether an expression is the same at all indices of an axis. */
@@ -244,6 +260,7 @@ class LoopRenderer {
       sites.push(site);
       this.select(v);
       this.emitter.begin([...stage.reduces, ...stage.stores].map((s) => s.value));
+      const end = this.sumInStep(stage, site);
       stage.stores.forEach((s, i) => {
         this.emitter.emit(s.value, site);
         const local = this.frame.take(this.emitter.typeOf(s.value));
@@ -251,6 +268,7 @@ class LoopRenderer {
         values[i]!.push(local);
       });
       for (const a of accumulators) a.take(v, site);
+      end();
       this.emitter.finish();
     }
     stage.stores.forEach((s, i) => {
@@ -259,6 +277,17 @@ class LoopRenderer {
     for (const local of values.flat()) this.frame.release(local);
     for (const local of this.heldIndices.values()) this.frame.release(local);
     this.heldIndices.clear();
+  }
+
+  /** Computes sums that several stores ask for side by side; returns what ends that. */
+  private sumInStep({ stores }: Stage, site: Site): () => void {
+    const { emitter } = this;
+    if (stores.length < 2 || !(emitter instanceof VectorEmitter)) return () => {};
+    return sumInStep(
+      emitter,
+      stores.map((s) => s.value),
+      site,
+    );
   }
 
   /** Computes indices once for both vectors of a block: the packer wants one splat of one value. */

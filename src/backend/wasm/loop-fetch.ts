@@ -1,0 +1,118 @@
+// Reading ahead: where a kernel reads an operand in many places at once, or lanes that lie far apart, the
+// memory's own prefetching does not follow, and every page would be waited for. Such a kernel first
+// reads what one turn of an outer loop will touch, from end to end, a line at a time; the second-level
+// cache then holds it. Measured on 8 MB of images: half the time for windows of 3×3.
+// Not here: the loops themselves (loop-nest.ts), the epilogues of contractions (contract-render.ts).
+
+import type { Expr } from "../../schedule/kernel.ts";
+import { type Affine, type LoopKernel, rootsOf, sources } from "../../schedule/kernel.ts";
+import type { Frame, Place } from "./expr.ts";
+import type { Access } from "./loop-analysis.ts";
+
+/** Elements of a turn: fewer are not worth it, more do not stay in the cache. */
+const fewest = 8192;
+const most = 163840;
+/** Places of one operand that are read at once, and elements from lane to lane. */
+const manyPlaces = 6;
+const farLanes = 256;
+/** Lines that one turn of the reading loop takes. */
+const linesATurn = 8;
+const cacheLine = 64;
+
+/** A stretch that a turn of a loop will touch: elements [from, to) counted from an access. */
+export interface Stretch extends Access {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What to read ahead in each turn of a parallel axis. */
+export interface Ahead {
+  readonly axis: number;
+  readonly stretches: readonly Stretch[];
+}
+
+/** The outermost loop whose turns fit the cache, and what they touch; null where it does not pay. */
+export function readAhead(kernel: LoopKernel, vector: number): Ahead | null {
+  const accesses = openAccesses(kernel);
+  if (!outrunsPrefetching(accesses, vector)) return null;
+  for (let axis = 0; axis < kernel.parallel && axis !== vector; axis++) {
+    const stretches = accesses.flatMap((same) => stretchOf(kernel, same, axis) ?? []);
+    const total = stretches.reduce((n, { from, to }) => n + to - from, 0);
+    if (total <= most) return total >= fewest ? { axis, stretches } : null;
+  }
+  return null;
+}
+
+/** The accesses that no mask guards, those that differ in their base alone together. */
+function openAccesses({ stages, operands }: LoopKernel): Access[][] {
+  const found = new Map<string, Access[]>();
+  const add = ({ operand, at }: Access) => {
+    if (operands[operand]!.dtype !== "float32") return;
+    const key = `${operand} ${at.coef}`;
+    const list = found.get(key);
+    if (list === undefined) found.set(key, [{ operand, at }]);
+    else if (list.every((a) => a.at.base !== at.base)) list.push({ operand, at });
+  };
+  const seen = new Set<Expr>();
+  const go = (e: Expr): void => {
+    if (seen.has(e)) return;
+    seen.add(e);
+    if (e.k === "load") add(e);
+    if (e.k !== "masked") for (const x of sources(e)) go(x);
+  };
+  for (const stage of stages) {
+    for (const root of rootsOf(stage)) go(root);
+    for (const store of stage.stores) if (store.scatter === undefined) add(store);
+  }
+  return [...found.values()];
+}
+
+function outrunsPrefetching(accesses: readonly Access[][], vector: number): boolean {
+  if (vector < 0) return false;
+  return accesses.some(
+    (same) => same.length >= manyPlaces || Math.abs(same[0]!.at.coef[vector]!) >= farLanes,
+  );
+}
+
+/** What a turn of an axis touches that the turn before has not, if that lies in one piece. */
+function stretchOf(kernel: LoopKernel, same: readonly Access[], axis: number): Stretch | null {
+  const bases = same.map(({ at }) => at.base);
+  const first = same[bases.indexOf(Math.min(...bases))]!;
+  const { coef }: Affine = first.at;
+  const inner = [...coef.keys()].filter((a) => a > axis);
+  if (coef.some((c) => c < 0) || coef[axis] === 0) return null;
+  const reach = inner.reduce((n, a) => n + coef[a]! * (kernel.axes[a]! - 1), 1);
+  const to = reach + Math.max(...bases) - first.at.base;
+  const from = Math.max(0, to - coef[axis]!);
+  const touched = inner.reduce((n, a) => (coef[a] === 0 ? n : n * kernel.axes[a]!), same.length);
+  const enough = 4 * (to - from) >= linesATurn * cacheLine && 2 * touched >= to - from;
+  return enough ? { ...first, from, to } : null;
+}
+
+/** Emits the reading of a stretch; `place` is where its access lies. */
+export function emitReadAhead(frame: Frame, place: Place, { from, to }: Stretch): void {
+  const { f } = frame;
+  const turn = linesATurn * cacheLine;
+  const [at, end] = [frame.take("i32"), frame.take("i32")];
+  f.get(place.local);
+  f.i32(place.offset + 4 * from);
+  f.op("i32.add");
+  f.tee(at);
+  f.i32(4 * (to - from) - turn);
+  f.op("i32.add");
+  f.set(end);
+  const again = f.loop();
+  for (let line = 0; line < linesATurn; line++) {
+    f.get(at);
+    f.mem("i32.load", line * cacheLine);
+    f.op("drop");
+  }
+  f.increase(at, turn);
+  f.get(at);
+  f.get(end);
+  f.op("i32.le_s");
+  f.brIf(again);
+  f.end();
+  frame.release(at);
+  frame.release(end);
+}

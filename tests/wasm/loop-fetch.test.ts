@@ -1,0 +1,70 @@
+// What kernels read ahead: all that a turn of the loop will touch anew, never more, and only where the
+// memory's own prefetching would not follow.
+
+import { expect, test } from "vitest";
+import { readAhead } from "../../src/backend/wasm/loop-fetch.ts";
+import type { Affine, Expr, LoopKernel } from "../../src/schedule/kernel.ts";
+import { check } from "./loop-harness.ts";
+
+const at = (base: number, ...coef: number[]): Affine => ({ base, coef });
+const load = (operand: number, where: Affine): Expr => ({
+  k: "load",
+  dtype: "float32",
+  operand,
+  at: where,
+});
+const add = (x: Expr, y: Expr): Expr => ({ k: "binary", dtype: "float32", fn: "add", x, y });
+
+/** The sum of windows of 3 × 3 pixels of (2, height + 2, width + 2, 32). */
+function windows(height: number, width = 32, guard: (e: Expr) => Expr = (e) => e): LoopKernel {
+  const row = (width + 2) * 32;
+  const pixels = Array.from({ length: 9 }, (_, i) =>
+    guard(load(0, at(Math.floor(i / 3) * row + (i % 3) * 32, (height + 2) * row, row, 32, 1))),
+  );
+  const out = at(0, height * width * 32, width * 32, 32, 1);
+  return {
+    kind: "loop",
+    axes: [2, height, width, 32],
+    parallel: 4,
+    vector: 3,
+    operands: [
+      { dtype: "float32", write: false },
+      { dtype: "float32", write: true },
+    ],
+    regs: [],
+    scalars: [],
+    grain: 1,
+    stages: [
+      { axes: [], reduces: [], stores: [{ operand: 1, at: out, value: pixels.reduce(add) }] },
+    ],
+  };
+}
+
+test("an image at a time, where it fits the cache", () => {
+  const k = windows(8);
+  const ahead = readAhead(k, 3)!;
+  expect(ahead.axis).toBe(0);
+  expect(ahead.stretches.map(({ operand, from, to }) => [operand, from, to])).toEqual([
+    [0, 0, 10 * 34 * 32],
+    [1, 0, 8 * 32 * 32],
+  ]);
+  const image = Float32Array.from({ length: 2 * 10 * 34 * 32 }, (_, i) => Math.sin(i * 12.9898));
+  check(k, [image, new Float32Array(2 * 8 * 1024)]);
+});
+
+test("a row at a time, where an image does not: the row that the turn before has not read", () => {
+  const { axis, stretches } = readAhead(windows(256, 256), 3)!;
+  expect(axis).toBe(1);
+  for (const { from, to, at } of stretches) expect(to - from).toBe(at.coef[1]);
+});
+
+test("nothing where few places are read in order, masks guard them, or there is little", () => {
+  const few = windows(8);
+  const value = load(0, at(0, 34 * 1088, 1088, 32, 1));
+  const store = { ...few.stages[0]!.stores[0]!, value };
+  expect(readAhead({ ...few, stages: [{ axes: [], reduces: [], stores: [store] }] }, 3)).toBeNull();
+  expect(readAhead(windows(2, 8), 3)).toBeNull();
+  const ranges = [{ at: at(0, 0, 1, 0, 0), size: 9 }];
+  const masked = windows(8, 32, (x) => ({ k: "masked", dtype: "float32", ranges, x, fill: 0 }));
+  expect(readAhead(masked, 3)).toBeNull();
+});
