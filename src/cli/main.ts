@@ -10,13 +10,14 @@ import { nn } from "../index.ts";
 import { debugLevel } from "../util/env.ts";
 import { AnnealError } from "../util/errors.ts";
 import { doctor } from "./doctor.ts";
+import { generateText } from "./generate.ts";
 import { modelNames, models } from "./models.ts";
 import { predictMnist } from "./predict-mnist.ts";
-import { recipes } from "./recipes.ts";
+import { recipes, textRecipes } from "./recipes.ts";
 import { optionOf } from "./settings.ts";
 import { standardOutput } from "./terminal.ts";
 import { evaluateRun, train } from "./train.ts";
-import { oneOf, UsageError, usageOf, wholeFrom } from "./usage.ts";
+import { oneOf, positive, UsageError, usageOf, wholeFrom } from "./usage.ts";
 
 const deviceNames = ["wasm", "reference"] as const;
 const terminal = standardOutput();
@@ -36,6 +37,7 @@ function commands(): Command {
   onMachine(anneal.command("evaluate").description("judge a trained run once more"))
     .argument("[run]", "the folder of the run (the last one)")
     .action((run, options) => evaluateRun(recipes, { ...options, run }, terminal));
+  addGenerate(anneal.command("generate").description("write with a trained language model"));
   anneal
     .command("summary")
     .description("the layers of a model with shapes and counts")
@@ -86,6 +88,27 @@ function addPredict(predict: Command): void {
     .option("--run <folder>", "the folder of the run (the last one)")
     .option("--out <folder>", "where the folders of runs lie", "runs")
     .action((options) => predictMnist(options, terminal));
+}
+
+function addGenerate(generate: Command): void {
+  onMachine(generate)
+    .argument("[run]", "the folder of the run (the last one that can write)")
+    .option("--prompt <text>", "how the text begins")
+    .option("--tokens <n>", "how many tokens at most", wholeFrom("--tokens", 1), 500)
+    .option("--count <n>", "how many texts", wholeFrom("--count", 1))
+    .option(
+      "--temperature <x>",
+      "below 1 stays with the likely, 0 takes the likeliest",
+      atLeastZero,
+    )
+    .option("--top-k <n>", "draw from the k likeliest only", wholeFrom("--top-k", 1))
+    .option("--top-p <x>", "draw from the fewest that sum to p", positive("--top-p"))
+    .option("--seed <n>", "the same seed writes the same (1)", wholeFrom("--seed", 0))
+    .action((run, options) => generateText(textRecipes, { ...options, run }, terminal));
+}
+
+function atLeastZero(text: string): number {
+  return /^0+(\.0*)?$/.test(text) ? 0 : positive("--temperature")(text);
 }
 
 /** Every command ends in an exception of commander's that tells what was wrong, instead of the

@@ -66,6 +66,8 @@ export interface Verdict {
   readonly result: Readonly<Record<string, number>>;
   /** A few words for the report. */
   readonly facts: readonly string[];
+  /** What is left in the run's folder besides, by name. */
+  readonly files?: Readonly<Record<string, string>>;
   /** What the report shows besides curves and model. */
   readonly report?: Partial<ReportRun>;
 }

@@ -1,6 +1,12 @@
 // All that `anneal train` can train. Not here: what each is.
 
+import type { TextRecipe } from "./language-run.ts";
+import { lmRecipe } from "./lm.ts";
 import { mnistRecipe } from "./mnist.ts";
+import { namesRecipe } from "./names.ts";
 import type { AnyRecipe } from "./recipe.ts";
 
-export const recipes: readonly AnyRecipe[] = [mnistRecipe];
+/** Those that write. */
+export const textRecipes: readonly TextRecipe[] = [lmRecipe, namesRecipe];
+
+export const recipes: readonly AnyRecipe[] = [mnistRecipe, ...textRecipes];

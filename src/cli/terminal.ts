@@ -12,6 +12,8 @@ export interface Terminal {
   readonly columns: number;
   /** Writes text and ends the line. */
   print(text?: string): void;
+  /** Writes text as it is. */
+  write(text: string): void;
 }
 
 /** Standard output. NO_COLOR and FORCE_COLOR are heeded. */
@@ -24,6 +26,7 @@ export function standardOutput(): Terminal {
     style: { color: colored, unicode: terminal && speaksUnicode() },
     columns: stdout.columns ?? 80,
     print: (text = "") => void stdout.write(`${text}\n`),
+    write: (text) => void stdout.write(text),
   };
 }
 

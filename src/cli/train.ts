@@ -225,10 +225,11 @@ function bound(bar: ProgressReporter): Omit<ProgressReporter, "epoch"> {
 async function save(
   { recipe, folder, config, model, summary, method }: Job,
   { history, steps }: FitResult<Metrics>,
-  { value, label, facts, result, report: parts }: Verdict,
+  verdict: Verdict,
   { losses }: StepLosses,
   seconds: number,
 ): Promise<void> {
+  const { value, label, facts, result, report: parts } = verdict;
   const { format: _, task, ...settings } = config;
   const metadata = { task, ...(config.model ? { model: String(config.model) } : {}) };
   await saveWeights(model, join(folder, files.weights), metadata);
@@ -247,6 +248,9 @@ async function save(
     environment: environment(),
   });
   await writeFileAtomic(join(folder, files.report), page);
+  for (const [name, content] of Object.entries(verdict.files ?? {})) {
+    await writeFileAtomic(join(folder, name), content);
+  }
   // Last, since it says that the run is finished.
   await writeJson(join(folder, files.result), { ...result, steps, seconds });
 }

@@ -62,32 +62,23 @@ export function decodeText(bytes: Uint8Array, file: string): string {
   }
 }
 
-/** Where the longest beginning ends that is UTF-8, by halving. */
+/** Where the first character begins that is none. */
 function firstWrong(bytes: Uint8Array): number {
-  let [good, bad] = [0, bytes.length];
+  const isText = (length: number, stream: boolean) => {
+    try {
+      new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, length), { stream });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  // Halving finds the longest beginning of some text; that one may end within a character.
+  let [good, bad] = [0, bytes.length + 1];
   while (bad - good > 1) {
     const middle = (good + bad) >> 1;
-    // A beginning may end within a character, which a stream does not mind.
-    const decoder = new TextDecoder("utf-8", { fatal: true });
-    try {
-      decoder.decode(bytes.subarray(0, middle), { stream: true });
-      good = middle;
-    } catch {
-      bad = middle;
-    }
+    if (isText(middle, true)) good = middle;
+    else bad = middle;
   }
-  return bad === bytes.length && good === bad - 1 ? lastStart(bytes) : good;
-}
-
-/** Of what is right but breaks off, or goes wrong in its last byte. */
-function lastStart(bytes: Uint8Array): number {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  try {
-    decoder.decode(bytes, { stream: true });
-  } catch {
-    return bytes.length - 1;
-  }
-  let at = bytes.length - 1;
-  while (at > 0 && (bytes[at] & 0xc0) === 0x80) at--;
-  return at;
+  while (!isText(good, false)) good--;
+  return good;
 }
