@@ -80,8 +80,11 @@ export const lmRecipe: Recipe<typeof settings> & TextRecipe = {
     return {
       model,
       summary: nn.summary(model, [context], { dtype: "int32" }),
-      data: `${count(text.length)} characters, ${tokenizer.vocabulary.size} different; the last tenth validates`,
-      method: `AdamW, warm-up and cosine from ${lr}, ${count(steps)} steps of ${batch} windows of ${context}, seed ${seed}`,
+      data: `${count(text.length)} characters, ${tokenizer.vocabulary.size} different; a tenth validates`,
+      method: [
+        `AdamW, warm-up and cosine from ${lr}`,
+        `${count(steps)} steps of ${batch} windows of ${context}, seed ${seed}`,
+      ].join(", "),
       epochs: Math.ceil(steps / every),
       ...{ train, validation, optimizer },
       loss: tokenLoss,
