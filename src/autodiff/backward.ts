@@ -4,7 +4,7 @@
 
 import { binary, sameShape, show } from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
-import { currentScope, isOp, type Node, topological, withScope } from "../ir/node.ts";
+import { isOp, type Node, topological, withScopeOf } from "../ir/node.ts";
 import type { SingleOp } from "../ir/op.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
 import { scanVjp } from "./scan.ts";
@@ -48,7 +48,7 @@ export function grad(
       parts.set(loop, all);
       continue;
     }
-    const found = inScopeOf(node, () => {
+    const found = withScopeOf(node, () => {
       if (!isOp(node, "scan")) return vjpOf(node as Node<SingleOp>, g!);
       const wanted = node.src.map((s) => relevant.has(s));
       return scanVjp(node, ofParts!, wanted);
@@ -73,12 +73,6 @@ export function dependents(
     if (node.src.some((s) => relevant.has(s))) relevant.add(node);
   }
   return relevant;
-}
-
-// A gradient belongs to the module whose forward it differentiates, unless somebody set another scope.
-function inScopeOf<T>(node: Node, f: () => T): T {
-  if (node.scope === undefined || currentScope() !== undefined) return f();
-  return withScope(node.scope, f);
 }
 
 function checkCotangents(outputs: readonly Node[], cotangents: readonly Node[]): void {

@@ -1,11 +1,12 @@
 // Loops before they are nodes: a body written over stand-ins, which may reach anything outside.
 // `makeLoop` makes a scan of it: what is the same at each iteration becomes a const, computed once.
-// Not here: derivatives of a loop (scan.ts), or how a user's function becomes one (tensor/).
+// Not here: what else is done outside (loop-motion.ts), derivatives of a loop (scan.ts), or how a user's function becomes one (tensor/).
 
 import { makeBody, substitute } from "../ir/body.ts";
 import { constant, full, part, reshape, scan } from "../ir/build.ts";
 import { Node, type Shape, topological } from "../ir/node.ts";
 import { isElementwise, isMovement } from "../ir/op.ts";
+import { moveOut } from "./loop-motion.ts";
 
 /** A place in a body, and what is there. */
 export interface Bound {
@@ -58,6 +59,12 @@ export function stepOf(all: Node): Node {
 export function makeLoop(loop: Loop): Results {
   if (loop.length === 0) return never(loop);
   if (loop.length === 1) return once(loop);
+  if (loop.checkpoint) return asScan(loop);
+  const { loop: smaller, finish } = moveOut(loop);
+  return finish(asScan(smaller));
+}
+
+function asScan(loop: Loop): Results {
   const { t, carries, next, ys, length, reverse } = loop;
   const reached = new Set(
     topological([...next, ...ys], (node) => loop.xs.some((x) => x.inside === node)),
@@ -101,9 +108,7 @@ function liftConsts(loop: Loop): Bound[] {
   const varying = new Set([t, ...[...carries, ...xs].map((bound) => bound.inside)]);
   const given = new Map(consts.map(({ inside, outside }) => [inside, outside]));
   const own = (node: Node) => node.id >= since || given.has(node);
-  const leaf = (node: Node) => !own(node) || given.has(node) || varying.has(node);
-  const order = topological([...next, ...ys], leaf);
-  const inner = order.filter((node) => !leaf(node));
+  const inner = ownNodes(loop);
   for (const node of inner) if (node.src.some((s) => varying.has(s))) varying.add(node);
   const plain = plainOf(inner);
   const found = new Set<Node>();
@@ -120,8 +125,15 @@ function liftConsts(loop: Loop): Bound[] {
   return [...found].map((inside, i) => ({ inside, outside: outside[i]! }));
 }
 
+/** The nodes of a body between its stand-ins and its results, sources first. */
+export function ownNodes({ t, carries, xs, consts = [], next, ys, since = 0 }: Loop): Node[] {
+  const stands = new Set([t, ...[...carries, ...xs, ...consts].map((bound) => bound.inside)]);
+  const leaf = (node: Node) => node.id < since || stands.has(node);
+  return topological([...next, ...ys], leaf).filter((node) => !leaf(node));
+}
+
 /** Movement that adds no element which is not there already. */
-function spreads(node: Node): boolean {
+export function spreads(node: Node): boolean {
   return node.op === "reshape" || node.op === "expand" || node.op === "permute";
 }
 

@@ -35,21 +35,22 @@ export function keepValues(
   const state = new Set(params.slice(0, carries));
   const order = topological(roots);
   const read = borderOf(order, roots, later);
-  const kept = choose(order, read, state, checkpoint === true);
   const outputs = [...body.outputs];
-  for (const value of kept) if (!outputs.slice(carries).includes(value)) outputs.push(value);
+  const stacked = new Set(outputs.slice(carries));
+  const kept = choose(order, read, { state, stacked, checkpoint: checkpoint === true });
+  for (const value of kept) if (!stacked.has(value)) outputs.push(value);
   const sources = {
     carries: node.src.slice(0, carries),
     xs: node.src.slice(carries, carries + xs),
     consts: node.src.slice(carries + xs),
   };
   const made = scan(makeBody(body.params, outputs), sources, node.attrs);
-  const stacked = [...kept].map((value): Bound => {
+  const extra = [...kept].map((value): Bound => {
     const index = outputs.indexOf(value, carries);
     return { inside: value, outside: part(made, index) };
   });
   return {
-    xs: [...all.slice(carries, carries + xs), ...stacked],
+    xs: [...all.slice(carries, carries + xs), ...extra],
     consts: all.slice(carries + xs),
   };
 }
@@ -71,14 +72,22 @@ function borderOf(
   return order.filter((node) => border.has(node));
 }
 
+interface Choice {
+  /** The carries' params, which cannot be computed again. */
+  readonly state: ReadonlySet<Node>;
+  /** What the scan stacks as it is. */
+  readonly stacked: ReadonlySet<Node>;
+  readonly checkpoint: boolean;
+}
+
 /** Which values are kept so that those of `read` can be computed: by `order`, sources first. */
 function choose(
   order: readonly Node[],
   read: readonly Node[],
-  state: ReadonlySet<Node>,
-  checkpoint: boolean,
+  { state, stacked, checkpoint }: Choice,
 ): Set<Node> {
-  const mustKeep = (node: Node) => state.has(node) || (!checkpoint && isDear(node));
+  const mustKeep = (node: Node) =>
+    state.has(node) || stacked.has(node) || (!checkpoint && isDear(node));
   const kept = new Set<Node>();
   /** What must be kept so that `node` can be computed. */
   const needs = (node: Node): Node[] => {
@@ -97,7 +106,7 @@ function choose(
   for (const node of read) {
     const missing = needs(node);
     if (missing.length === 0) continue;
-    const total = missing.reduce((sum, n) => sum + sizeOf(n.shape), 0);
+    const total = missing.reduce((sum, n) => sum + (stacked.has(n) ? 0 : sizeOf(n.shape)), 0);
     const alone = !checkpoint && total >= sizeOf(node.shape) && !isMovement(node.op);
     for (const value of alone ? [node] : missing) kept.add(value);
   }

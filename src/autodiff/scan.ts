@@ -3,6 +3,7 @@
 // gradient of the body. Not here: what is kept for it (residuals.ts), or how a loop becomes a scan
 // (loop.ts).
 
+import { permute } from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
 import { dependents, grad } from "./backward.ts";
@@ -10,6 +11,7 @@ import { jvp } from "./jvp.ts";
 import { type Bound, makeLoop, standFor, stepOf } from "./loop.ts";
 import { keepValues } from "./residuals.ts";
 import { add, zeros } from "./terms.ts";
+import { batch, type Lifted, lift } from "./vmap.ts";
 
 type Maybe = Node | null;
 
@@ -163,6 +165,68 @@ export function scanJvp(node: Node<"scan">, tangents: readonly Maybe[]): Maybe[]
   carried.forEach((i, at) => void (results[i] = along.carries[at]!));
   stepped.forEach((i, at) => void (results[carries + i] = along.ys[at]!));
   return results;
+}
+
+/**
+ * The parts of a scan for V samples: a loop whose carries and sequences have the batch behind the steps.
+ * What no sample enters stays as it is, once for all.
+ */
+export function scanVmap(
+  node: Node<"scan">,
+  src: readonly Lifted[],
+  V: number,
+  randomness: "error" | "same" | "different",
+): Lifted[] {
+  const { t, params, state, next, ys, counts, length, reverse, checkpoint } = open(node);
+  const stands = params.map((p) => standFor({ dtype: p.dtype, shape: [V, ...p.shape] }));
+  const batched = new Set(indices(src).filter((i) => src[i]!.batched));
+  const push = () => {
+    const known = new Map<Node, Lifted>([[t, { node: t, batched: false }]]);
+    params.forEach((p, i) => {
+      known.set(
+        p,
+        batched.has(i) ? { node: stands[i]!, batched: true } : { node: p, batched: false },
+      );
+    });
+    return batch([...next, ...ys], known, V, { randomness });
+  };
+  let made = push();
+  close(batched, () => {
+    made = push();
+    return indices(state).filter((i) => made[i]!.batched);
+  });
+  const bound = (i: number, outside: Node): Bound => {
+    return { inside: batched.has(i) ? stands[i]! : params[i]!, outside };
+  };
+  const inits = indices(state).map((i) => {
+    return bound(i, batched.has(i) ? lift(src[i]!, V) : src[i]!.node);
+  });
+  const sources = indices(params).slice(counts.carries);
+  const steps = counts.carries + counts.xs;
+  const results = makeLoop({
+    t,
+    length,
+    reverse,
+    checkpoint,
+    carries: inits,
+    xs: sources.filter((i) => i < steps).map((i) => bound(i, stepsFirst(src[i]!))),
+    consts: sources.filter((i) => i >= steps).map((i) => bound(i, src[i]!.node)),
+    next: indices(next).map((i) => (batched.has(i) ? lift(made[i]!, V) : made[i]!.node)),
+    ys: made.slice(counts.carries).map((y) => y.node),
+  });
+  return [
+    ...results.carries.map((node, i) => ({ node, batched: batched.has(i) })),
+    ...results.ys.map((y, i) => {
+      const { batched } = made[counts.carries + i]!;
+      return { node: stepsFirst({ node: y, batched }), batched };
+    }),
+  ];
+}
+
+/** Exchanges the axes of steps and samples. */
+function stepsFirst({ node, batched }: Lifted): Node {
+  const order = indices(node.shape);
+  return batched ? permute(node, [1, 0, ...order.slice(2)]) : node;
 }
 
 function indices(list: readonly unknown[]): number[] {

@@ -3,9 +3,11 @@
 // Not here: which axis of a user's tensor is the batch (tensor/ moves it to the front).
 
 import { contract, conv, convWeights, expand, permute, reshape, show } from "../ir/build.ts";
-import { isOp, Node, type Shape, topological } from "../ir/node.ts";
+import { withSources } from "../ir/graph.ts";
+import { isOp, Node, type Shape, topological, withScopeOf } from "../ir/node.ts";
 import type { ElementwiseOp, MovementOp, Op, SingleOp } from "../ir/op.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
+import { scanVmap } from "./scan.ts";
 
 /** A source of a node: with the batch in front, or the same for all samples. */
 export interface Lifted {
@@ -23,7 +25,7 @@ export interface VmapOptions {
 }
 
 /** The source with the batch in front, repeated (without a copy) if it had none. */
-function lift({ node, batched }: Lifted, V: number): Node {
+export function lift({ node, batched }: Lifted, V: number): Node {
   if (batched) return node;
   return expand(reshape(node, [1, ...node.shape]), [V, ...node.shape]);
 }
@@ -86,16 +88,20 @@ export const batchRules: { [K in SingleOp]: BatchRule<K> } = {
 function batchContract(node: Node<"contract">, src: readonly Lifted[]): Node {
   const { a, b, out } = node.attrs;
   const [x, y] = src as [Lifted, Lifted];
-  const used = new Set(a + b);
-  const free = [..."vVabcdefghijklmnopqrstuwxyzABCDEFGHIJKLMNOPQRSTUWXYZ"].find(
-    (l) => !used.has(l),
-  )!;
+  const free = freeLabel(node.attrs);
   const labels = {
     a: x.batched ? free + a : a,
     b: y.batched ? free + b : b,
     out: free + out,
   };
   return contract(x.node, y.node, labels);
+}
+
+/** A label that a contraction does not use. */
+export function freeLabel({ a, b }: Node<"contract">["attrs"]): string {
+  const used = new Set(a + b);
+  const labels = "vVabcdefghijklmnopqrstuwxyzABCDEFGHIJKLMNOPQRSTUWXYZ";
+  return [...labels].find((l) => !used.has(l))!;
 }
 
 // Samples of the image join its own batch; samples of the weights become groups.
@@ -154,34 +160,76 @@ export function vmap(
   const V = checkBatches(inputs, batches);
   const known = new Map<Node, Lifted>();
   inputs.forEach((node, i) => void known.set(node, { node: batches[i]!, batched: true }));
-  for (const node of topological(outputs, (n) => known.has(n))) {
-    if (!known.has(node)) known.set(node, batchNode(node, known, V, randomness));
+  return batch(outputs, known, V, { randomness }).map((lifted) => lift(lifted, V));
+}
+
+/** What {@link batch} may be told. */
+export interface BatchOptions extends VmapOptions {
+  /** Nodes that stay as they are, with all that they need. */
+  outside?: ((node: Node) => boolean) | undefined;
+}
+
+/** The outputs for V samples, given some nodes for V samples (or others for all samples); `known` gains
+ *  all that was made on the way. */
+export function batch(
+  outputs: readonly Node[],
+  known: Map<Node, Lifted>,
+  V: number,
+  { randomness = "error", outside = () => false }: BatchOptions = {},
+): Lifted[] {
+  const loops = new Map<Node, readonly Lifted[]>();
+  for (const node of topological(outputs, (n) => known.has(n) || outside(n))) {
+    if (known.has(node)) continue;
+    if (outside(node)) known.set(node, { node, batched: false });
+    else
+      known.set(
+        node,
+        withScopeOf(node, () => batchNode(node, known, loops, V, randomness)),
+      );
   }
-  return outputs.map((node) => lift(known.get(node)!, V));
+  return outputs.map((node) => known.get(node)!);
 }
 
 function batchNode(
   node: Node,
   known: ReadonlyMap<Node, Lifted>,
+  loops: Map<Node, readonly Lifted[]>,
   V: number,
   randomness: "error" | "same" | "different",
 ): Lifted {
   const src = node.src.map((s) => known.get(s)!);
+  if (isOp(node, "scan") && (src.some((s) => s.batched) || randomness !== "same")) {
+    loops.set(node, scanVmap(node, src, V, randomness));
+    return { node, batched: true }; // only its parts are read
+  }
+  if (isOp(node, "part")) {
+    const parts = loops.get(node.src[0]!);
+    if (parts) return parts[node.attrs.index]!;
+  }
   if (src.some((s) => s.batched)) {
-    if (node.op === "scan" || node.op === "part") {
-      throw new ArgumentError("vmap", "a scan has no batch yet", { in: node.scope });
-    }
     return {
       node: (batchRules[node.op as SingleOp] as BatchRule<Op>)(node, src, V),
       batched: true,
     };
   }
-  if (!isOp(node, "random") || randomness === "same") return { node, batched: false };
+  if (!isOp(node, "random") || randomness === "same") {
+    const same = src.every((s, i) => s.node === node.src[i]);
+    return {
+      node: same
+        ? node
+        : withSources(
+            node,
+            src.map((s) => s.node),
+          ),
+      batched: false,
+    };
+  }
   if (randomness === "error") {
     const hint = 'say which: { randomness: "same" } or { randomness: "different" }';
     throw new ArgumentError("vmap", "random numbers: the same for each sample, or not?", { hint });
   }
-  const different = new Node("random", node.dtype, outer(node, V), node.src, node.attrs);
+  const keys = src.map((s) => s.node);
+  const different = new Node("random", node.dtype, outer(node, V), keys, node.attrs);
   return { node: different, batched: true };
 }
 

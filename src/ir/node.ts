@@ -69,6 +69,12 @@ export function withScope<T>(name: string, f: () => T): T {
   }
 }
 
+/** Runs `f` with new nodes marked as `node` is, unless somebody set another scope: what is derived from a
+ *  node belongs to its module. */
+export function withScopeOf<T>(node: Node, f: () => T): T {
+  return node.scope === undefined || scope !== undefined ? f() : withScope(node.scope, f);
+}
+
 export function currentScope(): string | undefined {
   return scope;
 }

@@ -114,3 +114,55 @@ describe("what is not read", () => {
       expect(source.op).not.toBe("expand");
   });
 });
+
+describe("contractions around a loop", () => {
+  const count = (nodes: readonly Node[]) =>
+    topological(nodes).filter((node) => node.op === "contract").length;
+
+  /** Contractions in a step forwards, backwards, and outside the loops, in a training step. */
+  function contractions(name: string) {
+    const c = loopCases.find((one) => one.name === name)!;
+    const { outputs } = tidyScans(graphOf(step(c, 4)));
+    const scans = scansOf(outputs);
+    const inside = (reverse: boolean) => {
+      return scans
+        .filter((s) => s.attrs.reverse === reverse)
+        .map((s) => count(s.attrs.body.outputs));
+    };
+    return [...inside(false), ...inside(true), count(outputs)];
+  }
+
+  it("are those of the carry alone; of inputs, results and weights there is one for all steps", () => {
+    // Outside: x·W; the gradients of W, U and x.
+    expect(contractions("Elman's network")).toEqual([1, 1, 4]);
+    // Outside: x·W, h·P; the gradients of W, U, P, x, and of h from its projection.
+    expect(contractions("long short-term memory with a projection of its results")).toEqual([
+      1, 1, 7,
+    ]);
+    // Outside: 3 of x; the gradients of W and U at 3 places, and 3 of x.
+    expect(contractions("gates that are reset")).toEqual([3, 3, 12]);
+  });
+
+  it("leave no loop where no step needs another", () => {
+    const [w, xs] = tensorsOf(
+      [
+        [3, 4],
+        [6, 2, 3],
+      ],
+      1,
+    ) as [Tensor, Tensor];
+    const [, ys] = scan((_: null, x: Tensor) => [null, x.matmul(w).tanh()], null, xs);
+    expect(scansOf([ys.current])).toEqual([]);
+    const sum = scan((h: Tensor, x: Tensor) => [h.add(x.matmul(w).sum()), null], w.sum(), xs);
+    expect(scansOf([sum[0].current])).toEqual([]);
+  });
+
+  it("keep for the gradient what is dear, once, and compute the rest again", () => {
+    const c = loopCases.find((one) => one.name.startsWith("long"))!;
+    const { outputs } = tidyScans(graphOf(step(c, 4)));
+    const [forward] = scansOf(outputs).filter((s) => !s.attrs.reverse) as [Node<"scan">];
+    const { body, carries } = forward.attrs;
+    // h, c before the step; h after it; four gates; tanh of the cell.
+    expect(body.outputs.slice(carries).length).toBe(8);
+  });
+});

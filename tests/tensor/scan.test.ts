@@ -1,8 +1,10 @@
 // scan against the same loop written out: values, gradients, gradients of gradients, and tangents, in
 // float64 on the reference.
 import { beforeEach, describe, expect, it } from "vitest";
+import { vmap } from "../../src/autodiff/vmap.ts";
 import { device } from "../../src/tensor/device.ts";
-import type { Tensor } from "../../src/tensor/tensor.ts";
+import { stack } from "../../src/tensor/ops/join.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import { grad, jvp } from "../../src/tensor/transforms.ts";
 import {
   inputsOf,
@@ -94,4 +96,29 @@ describe("scan of nothing", () => {
       for (const y of all.slice(c.carry.length)) expect(y.shape[0]).toBe(0);
     }
   });
+});
+
+describe("scan for a batch of samples", () => {
+  const batched = (x: Tensor) => stack([x, x.mul(0.5).add(0.1), x.neg()]);
+
+  for (const c of loopCases) {
+    it(`is the scan of each: ${c.name}`, async () => {
+      const list = listOf(inputsOf(c, 4));
+      // Every set of sources that have a batch, up to eight of them.
+      for (let mask = 1; mask < 2 ** Math.min(3, list.length); mask++) {
+        const has = list.map((_, i) => ((mask >> (i % 3)) & 1) === 1);
+        const nodes = list.map((x) => x.current);
+        const outputs = looped(c, treeOf(c, list)).map((y) => y.current);
+        const inputs = nodes.filter((_, i) => has[i]);
+        const batches = list.filter((_, i) => has[i]).map((x) => batched(x).current);
+        const all = vmap(outputs, inputs, batches).map((node) => new Tensor(node));
+        const each = [0, 1, 2].map((v) => {
+          const given = list.map((x, i) => (has[i] ? batched(x).at(v) : x));
+          return looped(c, treeOf(c, given));
+        });
+        const wanted = outputs.map((_, i) => stack(each.map((one) => one[i]!)));
+        await expectClose(all, wanted);
+      }
+    });
+  }
 });
