@@ -46,10 +46,11 @@ export function moveOut(loop: Loop): Moved {
     );
     stacks.forEach((s, i) => void after.set(s, { node: results.ys[i]!, batched: true }));
     const over = (node: Node) => batch([node], after, loop.length, kinds.options)[0]!;
+    const there = (node: Node) => stacked.has(node) || !kinds.own.has(node);
     const carries = loop.carries.map(({ inside, outside }, i) => {
       const at = carried.indexOf(i);
       if (at >= 0) return results.carries[at]!;
-      const total = totalOf(sums.get(i)!, over, loop.length);
+      const total = totalOf(sums.get(i)!, { over, there, length: loop.length });
       // A zero that was made for the loop. One that was there before may be asked a gradient of.
       const none = constValue(outside) === 0 && outside.id > inside.id;
       return none ? total : binary("add", outside, total);
@@ -197,9 +198,20 @@ function coneOver(
   return cone;
 }
 
+/** What is known of the steps outside the loop. */
+interface Outside {
+  /** A node for all steps. */
+  readonly over: (node: Node) => Lifted;
+  /** Whether it is known as it is, without what it was made of. */
+  readonly there: (node: Node) => boolean;
+  readonly length: number;
+}
+
 /** The sum of a node over all steps, with one contraction where the node is one. */
-function totalOf(node: Node, over: (node: Node) => Lifted, length: number): Node {
-  const total = (s: Node) => totalOf(s, over, length);
+function totalOf(node: Node, outside: Outside): Node {
+  const { over, there, length } = outside;
+  if (there(node)) return sumOfSteps(lift(over(node), length), node);
+  const total = (s: Node) => totalOf(s, outside);
   if (isOp(node, "binary") && (node.attrs.fn === "add" || node.attrs.fn === "sub")) {
     return binary(node.attrs.fn, total(node.src[0]!), total(node.src[1]!));
   }
@@ -227,8 +239,11 @@ function totalOf(node: Node, over: (node: Node) => Lifted, length: number): Node
     const none = constValue(base) === 0 && base.id > index.id;
     if (none) return scatterAdd(base, joined(index), joined(update), axis);
   }
-  const all = lift(over(node), length);
-  return reshape(reduce("sum", all, [0]), node.shape);
+  return sumOfSteps(lift(over(node), length), node);
+}
+
+function sumOfSteps(all: Node, { shape }: Node): Node {
+  return reshape(reduce("sum", all, [0]), shape);
 }
 
 /** (T, …, n, …) to (…, T·n, …), n at `axis` of a step. */

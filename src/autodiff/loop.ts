@@ -1,6 +1,7 @@
 // Loops before they are nodes: a body written over stand-ins, which may reach anything outside.
 // `makeLoop` makes a scan of it: what is the same at each iteration becomes a const, computed once.
-// Not here: what else is done outside (loop-motion.ts), derivatives of a loop (scan.ts), or how a user's function becomes one (tensor/).
+// Not here: what else is done outside (loop-motion.ts), derivatives of a loop (scan.ts), or how a user's
+// function becomes one (tensor/).
 
 import { makeBody, substitute } from "../ir/body.ts";
 import { constant, full, part, reshape, scan } from "../ir/build.ts";

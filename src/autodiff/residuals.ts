@@ -103,12 +103,18 @@ function choose(
     return missing;
   };
   for (const node of read) if (mustKeep(node)) kept.add(node);
+  const readers = new Map<Node, number>();
+  for (const node of read) {
+    for (const value of needs(node)) readers.set(value, (readers.get(value) ?? 0) + 1);
+  }
   for (const node of read) {
     const missing = needs(node);
     if (missing.length === 0) continue;
     const total = missing.reduce((sum, n) => sum + (stacked.has(n) ? 0 : sizeOf(n.shape)), 0);
-    const alone = !checkpoint && total >= sizeOf(node.shape) && !isMovement(node.op);
-    for (const value of alone ? [node] : missing) kept.add(value);
+    const more = total - sizeOf(node.shape);
+    const others = missing.some((value) => readers.get(value)! > 1);
+    const alone = more > 0 || (more === 0 && !others && !isMovement(node.op));
+    for (const value of alone && !checkpoint ? [node] : missing) kept.add(value);
   }
   return new Set(order.filter((node) => kept.has(node)));
 }
