@@ -97,7 +97,7 @@ export function scanVjp(
     ys: steps,
   });
   const results: Maybe[] = params.map(() => null);
-  carried.forEach((i, at) => void (results[i] = back.carries[at]!));
+  carried.forEach((i, at) => void (results[i] = of(i) && back.carries[at]!));
   summed.forEach((i, at) => void (results[i] = back.carries[carried.length + at]!));
   stepped.forEach((i, at) => void (results[i] = back.ys[at]!));
   return results.map((g, i) => (wanted[i] ? g : null));
