@@ -10,9 +10,14 @@ const weights: Record<string, number> = {
   div: 3, sqrt: 3, rsqrt: 4, reciprocal: 3, mod: 4,
 }; // biome-ignore format: a table
 
+/** What a function of elements costs. */
+export function weightOfFn(fn: string): number {
+  return weights[fn] ?? 1;
+}
+
 export function weightOf(node: Node): number {
   if (node.op === "random") return 40;
   if (node.op === "gather") return 4;
-  if (isOp(node, "unary") || isOp(node, "binary")) return weights[node.attrs.fn] ?? 1;
+  if (isOp(node, "unary") || isOp(node, "binary")) return weightOfFn(node.attrs.fn);
   return isElementwise(node.op) ? 1 : 0;
 }

@@ -1,12 +1,14 @@
 // Loop order: which axis runs innermost, which is the vector axis, and which neighbours are one axis.
 // The order follows the memory of the largest access, so data is walked as it lies.
 
+import { weightOfFn } from "../ir/cost.ts";
 import {
   type Affine,
   type Expr,
   type LoopKernel,
   type Reduce,
   rebuild,
+  rootsOf,
   type Stage,
   type Store,
   walk,
@@ -228,13 +230,31 @@ export function finish(
   return { ...kernel, grain: chooseGrain(kernel) };
 }
 
-/** Pieces of about 16k element steps, in whole blocks of vectors where axis 0 is the vector axis. */
+/** Steps of a light body that a piece has at least, and how many operations such a body has. */
+const pieceSteps = 8192;
+const lightBody = 8;
+
+/** Pieces whose number is a power of two, so that threads get equal shares, in whole blocks of vectors
+ *  where axis 0 is the vector axis. */
 function chooseGrain(kernel: Omit<LoopKernel, "grain">): number {
-  const total = kernel.axes.reduce((n, d) => n * d, 1);
-  const first = Math.max(1, kernel.axes[0]);
-  const each = Math.max(1, total / first) * Math.max(1, kernel.stages.length);
-  if (total * kernel.stages.length <= 32768) return roundUp(first, kernel.vector === 0 ? 16 : 1);
-  return roundUp(Math.ceil(16384 / each), kernel.vector === 0 ? 16 : 1);
+  const [first] = kernel.axes;
+  const halvings = Math.floor(Math.log2(Math.max(1, stepsOf(kernel) / (2 * pieceSteps))));
+  const pieces = halvings < 1 ? 1 : 2 ** halvings;
+  return roundUp(Math.max(1, Math.ceil(first / pieces)), kernel.vector === 0 ? 16 : 1);
+}
+
+/** How many times a light body it would take to be as much work. */
+function stepsOf({ axes, stages }: Pick<LoopKernel, "axes" | "stages">): number {
+  const points = axes.reduce((n, d) => n * d, 1);
+  let bodies = 0;
+  for (const stage of stages) {
+    let weight = 0;
+    walk(rootsOf(stage), (e) => {
+      weight += "fn" in e ? weightOfFn(e.fn) : e.k === "random" ? 40 : 1;
+    });
+    bodies += Math.max(1, weight / lightBody);
+  }
+  return points * bodies;
 }
 
 function roundUp(n: number, to: number): number {
