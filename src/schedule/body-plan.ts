@@ -8,6 +8,7 @@ import { Buffer } from "../ir/buffer.ts";
 import { bufferNode } from "../ir/build.ts";
 import type { Graph } from "../ir/graph.ts";
 import { type Node, sizeOf, topological } from "../ir/node.ts";
+import type { Attrs } from "../ir/op.ts";
 import { rewrite } from "../ir/simplify.ts";
 import { planMemory } from "./memory.ts";
 import {
@@ -33,27 +34,34 @@ export interface BodyPlan {
   readonly arenaBytes: number;
 }
 
-/** Lowers a graph; what comes from the given inputs alone costs nothing. */
-export type LowerGraph = (graph: Graph, target: Target, fixed: readonly Node[]) => Plan;
+/** Inputs of a body's graph: those that are the same in each iteration, and the steps of sequences. */
+export interface BodyInputs {
+  readonly fixed: readonly Node[];
+  readonly passing: readonly Node[];
+}
+
+export type LowerGraph = (graph: Graph, target: Target, inputs: BodyInputs) => Plan;
 
 /** Plans kept in the process. */
 const keptPlans = 256;
 const plans = new Map<string, BodyPlan>();
 
-/** Plans a body whose params from `firstConst` on are the same at each iteration. Another loop over an
- *  equal body, of any length, has the same plan and kernels. */
+/** Plans the body of a loop. Another loop over an equal body, of any length, has the same plan and
+ *  kernels. */
 export function planBody(
-  body: Body,
-  firstConst: number,
+  { body, carries, xs }: Attrs["scan"],
   target: Target,
   lower: LowerGraph,
 ): BodyPlan {
+  const [firstStep, firstConst] = [1 + carries, 1 + carries + xs];
   const scopes = topological(body.outputs).map((node) => node.scope ?? "");
-  const key = `${JSON.stringify(target)} ${firstConst} ${body.key} ${scopes}`;
+  const key = `${JSON.stringify(target)} ${firstStep} ${firstConst} ${body.key} ${scopes}`;
   const known = plans.get(key);
   if (known !== undefined) return known;
   const graph = graphOf(body);
-  const made = takeApart(lower(graph, target, graph.inputs.slice(firstConst)), firstConst);
+  const fixed = graph.inputs.slice(firstConst);
+  const passing = graph.inputs.slice(firstStep, firstConst);
+  const made = takeApart(lower(graph, target, { fixed, passing }), firstConst);
   plans.set(key, made);
   if (plans.size > keptPlans) plans.delete(plans.keys().next().value!);
   return made;

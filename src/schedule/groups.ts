@@ -54,6 +54,8 @@ export interface Hints {
   readonly canonical: Set<Node>;
   /** Contractions without an epilogue, and what can end none. */
   readonly noEpilogue: Set<Node>;
+  /** Inputs that are read once and are in no cache: the steps of a sequence. */
+  readonly passing: ReadonlySet<Node>;
 }
 
 const cheapLimit = 6;
@@ -187,6 +189,7 @@ function findEpilogues(
   for (const node of [...order].reverse()) {
     if (!isContraction(node)) continue;
     let end: Node = node;
+    const chain: Node[] = [];
     const bare = node.op === "convWeights";
     while (!bare && !hints.noEpilogue.has(node) && !outputs.has(end) && !hints.realize.has(end)) {
       const next = users.get(end);
@@ -200,11 +203,33 @@ function findEpilogues(
         sizeOf(user.shape) === sizeOf(node.shape);
       if (!fits || claimed.has(user)) break;
       claimed.add(user);
+      chain.push(end);
       end = user;
+    }
+    while (!outputs.has(end) && isLeftToReaders(end, users, hints)) {
+      end = chain.pop() ?? node;
+      if (end === node) break;
     }
     ends.set(node, end);
   }
   return ends;
+}
+
+/** Whether the end of an epilogue reads data that is in no cache, and whoever reads the result are loops:
+ *  these walk through such data in order, which hides how far it is; tiles do not. */
+function isLeftToReaders(
+  end: Node,
+  users: ReadonlyMap<Node, readonly Node[]>,
+  { passing }: Hints,
+): boolean {
+  if (passing.size === 0 || !end.src.some((s) => passing.has(strideBase(s)))) return false;
+  const stack = [...(users.get(end) ?? [])];
+  while (stack.length > 0) {
+    const u = stack.pop() as Node;
+    if (isMovement(u.op)) stack.push(...(users.get(u) ?? []));
+    else if (!isElementwise(u.op) && u.op !== "reduce") return false;
+  }
+  return true;
 }
 
 /** Nodes that exist as data and that computing `node` reads. */

@@ -8,6 +8,7 @@ import { tidyScans } from "../ir/scans.ts";
 import { rewrite, simplifyRules } from "../ir/simplify.ts";
 import { debugLevel, say } from "../util/env.ts";
 import { rowMajor } from "./affine.ts";
+import type { BodyInputs } from "./body-plan.ts";
 import { CutEpilogue, lowerContract } from "./contraction.ts";
 import { fuse } from "./fuse.ts";
 import { type Group, type Grouping, groupOf, type Hints, makeGroups } from "./groups.ts";
@@ -23,16 +24,26 @@ import { prepareRules } from "./prepare.ts";
 import { lowerScan } from "./scan.ts";
 import { lowerWinograd, lowerWinogradWeights } from "./winograd.ts";
 
-/** Lowers a graph for a backend. A null target (a backend that interprets graphs) gets no steps. What
- *  comes from `fixed` inputs alone is to be made once, however often the plan runs: its cost is nought. */
-export function lower(graph: Graph, target: Target | null, fixed: readonly Node[] = []): Plan {
+/** Lowers a graph for a backend. A null target (a backend that interprets graphs) gets no steps. For the
+ *  body of a loop: what comes from `fixed` inputs alone is to be made once, so its cost is nought;
+ *  `passing` ones are other data each time. */
+export function lower(
+  graph: Graph,
+  target: Target | null,
+  { fixed, passing }: BodyInputs = { fixed: [], passing: [] },
+): Plan {
   if (target === null) return withoutSteps(graph);
   const log = debugLevel() >= 4 ? say : null;
   const summed = rewrite(tidyScans(graph), simplifyRules, sumRules);
   const simple = rewrite(summed, simplifyRules, prepareRules(target));
   const count = (g: Graph) => topological(g.outputs).length;
   log?.(`simplify, prepare: ${count(graph)} nodes become ${count(simple)}`);
-  const hints: Hints = { realize: new Set(), canonical: new Set(), noEpilogue: new Set() };
+  const hints: Hints = {
+    realize: new Set(),
+    canonical: new Set(),
+    noEpilogue: new Set(),
+    passing: new Set(passing),
+  };
   const size = () => hints.realize.size + hints.canonical.size + hints.noEpilogue.size;
   for (;;) {
     const before = size();

@@ -21,9 +21,8 @@ type Kind = Pick<PlanBuffer, "dtype" | "size">;
 export function lowerScan(planner: Planner, group: Group, lower: LowerGraph): void {
   const parts = group.items as Node<"part">[];
   const scan = parts[0].src[0] as Node<"scan">;
-  const { body, carries, xs } = scan.attrs;
   const sources = scan.src.map((node) => dataOf(planner, node));
-  const plan = planBody(body, 1 + carries + xs, planner.target, lower);
+  const plan = planBody(scan.attrs, planner.target, lower);
   const wanted = new Map(parts.map((part) => [part.attrs.index, part]));
   new Unroller(planner, scan, plan, { sources, wanted }).run();
 }
