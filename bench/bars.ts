@@ -41,6 +41,8 @@ export function barsOf({ results, bundleKb }: Results): Bar[] {
     atMost("every training workload ÷ PyTorch 1.13", 0.6, ratios(training)),
     atMost("mlp_tiny ÷ PyTorch 1.13", 0.02, ratios(rows(["mlp_tiny"]))),
     atMost("cnn_mnist ÷ PyTorch 1.13", 0.4, ratios(rows(["cnn_mnist"]))),
+    atMost("lstm_char ÷ PyTorch 1.13", 0.45, ratios(rows(["lstm_char"]))),
+    atMost("gru_small ÷ PyTorch 1.13", 0.35, ratios(rows(["gru_small"]))),
     atMost("geometric mean of the training workloads ÷ PyTorch 1.13", 0.45, [
       [`${training.length} workloads`, geometricMean(training.map((row) => row.ratio))],
     ]),
@@ -59,6 +61,11 @@ export function barsOf({ results, bundleKb }: Results): Bar[] {
       "first step of cnn_mnist, from the start of the process, ms",
       250,
       all(["cnn_mnist"]).map((row) => [nameOf(row), row.firstStepMs]),
+    ),
+    atMost(
+      "first step of lstm_char, from the start of the process, ms",
+      500,
+      all(["lstm_char"]).map((row) => [nameOf(row), row.firstStepMs]),
     ),
     atMost(
       "growth of memory ÷ PyTorch's, every network",

@@ -1,13 +1,15 @@
 // The batches a network sees. Classification: noisy copies of one pattern a class. Regression: the
-// product of the inputs. Classes of pixels: a brighter disc on noise is to be found.
+// product of the inputs. Classes of pixels: a brighter disc on noise is to be found. Text: each
+// character mostly says which comes next.
 import { type Block, fill } from "./draw.ts";
-import type { InferSpec, TrainSpec } from "./workloads.ts";
+import { type InferSpec, type TrainSpec, takesTokens } from "./workloads.ts";
 
 type Next = () => number;
 type Maker = (i: number) => Block[];
 
 /** Returns what makes batch `i`: `x0` and `y0`, and so on. */
 export function batchMaker(spec: TrainSpec | InferSpec, next: Next): Maker {
+  if (takesTokens(spec)) return characters(spec, next);
   const loss = spec.kind === "infer" ? "crossEntropy" : spec.loss;
   return { crossEntropy: patterns, pixels: discs, mse: products }[loss](spec, next);
 }
@@ -27,6 +29,26 @@ function patterns(spec: TrainSpec | InferSpec, next: Next): Maker {
       }
     }
     return blocks(i, spec, x, { shape: [spec.batch], data: labels });
+  };
+}
+
+/** The targets are what comes next at each step, sample after sample. */
+function characters(spec: TrainSpec | InferSpec, next: Next): Maker {
+  const [vocabulary] = spec.sizes as [number];
+  const [T] = spec.input as [number];
+  const draw = () => Math.floor(next() * vocabulary);
+  return (i) => {
+    const x = new Int32Array(spec.batch * T);
+    const y = new Int32Array(spec.batch * T);
+    for (let b = 0; b < spec.batch; b++) {
+      let now = draw();
+      for (let t = 0; t < T; t++) {
+        x[b * T + t] = now;
+        now = next() < 0.75 ? (7 * now + 3) % vocabulary : draw();
+        y[b * T + t] = now;
+      }
+    }
+    return blocks(i, spec, x, { shape: [spec.batch * T], data: y });
   };
 }
 
@@ -64,7 +86,7 @@ function discs(spec: TrainSpec | InferSpec, next: Next): Maker {
 function blocks(
   i: number,
   { batch, input }: TrainSpec | InferSpec,
-  x: Float32Array,
+  x: Float32Array | Int32Array,
   y: Omit<Block, "name">,
 ): Block[] {
   return [

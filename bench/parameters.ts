@@ -1,6 +1,7 @@
 // The initial parameters of each network, by the names they have in every peer that follows
 // PyTorch's: `conv1.weight`. PyTorch's default initialisation: weights and biases uniform within
-// 1/sqrt(fan in), batch norms 1 and 0. Not here: the networks themselves (peers/).
+// 1/sqrt(fan in), batch norms 1 and 0; recurrent ones within 1/sqrt(units). Not here: the networks
+// themselves (peers/).
 import { type Block, fill } from "./draw.ts";
 import type { InferSpec, NetName, TrainSpec } from "./workloads.ts";
 
@@ -65,7 +66,27 @@ const tables: { [N in NetName]: (spec: Net, next: Next) => Block[] } = {
       ...layer("head", [classes!, a!, 1, 1], next),
     ];
   },
+
+  lstm: (spec, next) => recurrent(spec, 4, next),
+  gru: (spec, next) => recurrent(spec, 3, next),
 };
+
+/** An embedding of variance 1, layers with so many gates, and a linear layer at each step. */
+function recurrent({ sizes }: Net, gates: number, next: Next): Block[] {
+  const [vocabulary, embedding] = sizes as [number, number];
+  const states = sizes.slice(2, -1);
+  const out = [bounded("embedding.weight", [vocabulary, embedding], Math.sqrt(3), next)];
+  states.forEach((units, i) => {
+    const bound = 1 / Math.sqrt(units);
+    const add = (name: string, shape: number[]) =>
+      void out.push(bounded(`rnn.${name}_l${i}`, shape, bound, next));
+    add("weight_ih", [gates * units, sizes[1 + i]!]);
+    add("weight_hh", [gates * units, units]);
+    add("bias_ih", [gates * units]);
+    add("bias_hh", [gates * units]);
+  });
+  return [...out, ...layer("fc", [sizes.at(-1)!, states.at(-1)!], next)];
+}
 
 function bounded(name: string, shape: number[], bound: number, next: Next): Block {
   return { name, shape, data: fill(shape, () => (2 * next() - 1) * bound) };

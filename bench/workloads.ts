@@ -2,11 +2,12 @@
 // Not here: how a peer runs one (peers/), nor the numbers it starts from (weights.ts).
 
 /** A network's shape by name; the networks themselves are in peers/. */
-export type NetName = "mlp" | "cnn" | "resnet20" | "mobilenet" | "unet";
+export type NetName = "mlp" | "cnn" | "resnet20" | "mobilenet" | "unet" | "lstm" | "gru";
 
 interface NetSpec {
   net: NetName;
-  /** Units or channels per level, from the input to the classes. */
+  /** Units or channels per level, from the input to the classes. Of a recurrent network: the
+   *  vocabulary, the embedding, the layers' states (all of one size), the classes. */
   sizes: number[];
   activation: "relu" | "tanh";
   batch: number;
@@ -62,6 +63,14 @@ const cnn: Omit<NetSpec, "batch"> = {
   activation: "relu",
   input: [1, 28, 28],
 };
+const text = {
+  kind: "train",
+  activation: "tanh",
+  loss: "crossEntropy",
+  optimizer: "adam",
+  lr: 2e-3,
+  momentum: 0,
+} as const;
 const images = { kind: "train", activation: "relu", optimizer: "sgd", momentum: 0.9 } as const;
 
 /** Every workload by its name in the JSON. */
@@ -139,6 +148,8 @@ export const workloads: Record<string, Spec> = {
     loss: "pixels",
     lr: 0.01,
   },
+  lstm_char: { ...text, net: "lstm", sizes: [65, 64, 256, 256, 65], batch: 32, input: [64] },
+  gru_small: { ...text, net: "gru", sizes: [65, 64, 128, 65], batch: 16, input: [100] },
 };
 
 /** Floating-point operations of a matrix product; undefined for what has no such simple count. */
@@ -158,7 +169,20 @@ const netText: { [N in NetName]: (spec: NetSpec) => string } = {
     `linear to ${classes}`,
   unet: ({ sizes: [, a, b, c, classes] }) =>
     `U-Net of three levels, ${a}/${b}/${c} channels, ${classes} classes a pixel`,
+  lstm: recurrentText,
+  gru: recurrentText,
 };
+
+/** Whether a network takes whole numbers, one a step, and answers at each step. */
+export function takesTokens({ net }: { net: NetName }): boolean {
+  return net === "lstm" || net === "gru";
+}
+
+function recurrentText({ net, sizes }: NetSpec): string {
+  const states = sizes.slice(2, -1);
+  const layers = `${states.length} layer${states.length > 1 ? "s" : ""} of ${states[0]}`;
+  return `${net.toUpperCase()}, ${layers}, embedding ${sizes[1]}, ${sizes[0]} characters`;
+}
 
 /** A one-line description for the results page. */
 export function describe(spec: Spec): string {
@@ -171,7 +195,8 @@ export function describe(spec: Spec): string {
       return `${spec.op} over the rows of (${spec.rows}, ${spec.cols})`;
     case "train":
     case "infer": {
-      const sample = spec.input.length > 1 ? ` of ${spec.input.join("×")}` : "";
+      const steps = takesTokens(spec) ? ` of ${spec.input[0]} steps` : "";
+      const sample = spec.input.length > 1 ? ` of ${spec.input.join("×")}` : steps;
       const how =
         spec.kind === "infer"
           ? "inference"

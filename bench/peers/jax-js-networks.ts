@@ -2,6 +2,7 @@
 // as every function of jax-js consumes its arguments (`.ref` is one more use). NCHW throughout.
 import { lax, nn, numpy } from "@jax-js/jax";
 import type { InferSpec, NetName, TrainSpec } from "../workloads.ts";
+import { CannotRun } from "./protocol.ts";
 
 type Array_ = import("@jax-js/jax").Array;
 type Params = Record<string, Array_>;
@@ -58,7 +59,16 @@ const networks: { [N in NetName]: (spec: Spec, p: Params, x: Array_) => Array_ }
     x = double("up1", numpy.concatenate([lift(p, "lift1", x), level1], 1));
     return conv(p, "head", x);
   },
+
+  lstm: withoutLoops,
+  gru: withoutLoops,
 };
+
+function withoutLoops(): never {
+  throw new CannotRun(
+    "it has no scan, and a loop written out does not compile in reasonable time.",
+  );
+}
 
 function linear(p: Params, name: string, x: Array_): Array_ {
   return numpy.matmul(x, p[`${name}.weight`]!.transpose()).add(p[`${name}.bias`]!);

@@ -108,7 +108,49 @@ def unet(spec, p, x):
     return conv(p, "head", x)
 
 
-NETWORKS = {"mlp": mlp, "cnn": cnn, "resnet20": resnet20, "mobilenet": mobilenet, "unet": unet}
+def recurrent(step, states):
+    """Layers of a cell: the inputs' part of all steps is one product before the loop."""
+
+    def network(spec, p, x):
+        h = p["embedding.weight"][x.T]  # (T, B, E)
+        layers = len(spec["sizes"]) - 3
+        for k in range(layers):
+            w = {n: p[f"rnn.{n}_l{k}"] for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+            given = h @ w["weight_ih"].T + w["bias_ih"]
+            zero = jnp.zeros((x.shape[0], w["weight_hh"].shape[1]))
+            _, h = lax.scan(lambda s, g: step(w, s, g), (zero,) * states, given)
+        return linear(p, "fc", h.transpose(1, 0, 2)).reshape(-1, spec["sizes"][-1])
+
+    return network
+
+
+def lstm_step(w, state, given):
+    h, c = state
+    i, f, g, o = jnp.split(given + h @ w["weight_hh"].T + w["bias_hh"], 4, -1)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    h = jax.nn.sigmoid(o) * jnp.tanh(c)
+    return (h, c), h
+
+
+def gru_step(w, state, given):
+    (h,) = state
+    r, z, n = jnp.split(given, 3, -1)
+    hr, hz, hn = jnp.split(h @ w["weight_hh"].T + w["bias_hh"], 3, -1)
+    r, z = jax.nn.sigmoid(r + hr), jax.nn.sigmoid(z + hz)
+    n = jnp.tanh(n + r * hn)
+    h = (1 - z) * n + z * h
+    return (h,), h
+
+
+NETWORKS = {
+    "mlp": mlp,
+    "cnn": cnn,
+    "resnet20": resnet20,
+    "mobilenet": mobilenet,
+    "unet": unet,
+    "lstm": recurrent(lstm_step, 2),
+    "gru": recurrent(gru_step, 1),
+}
 
 
 def channels_last(name, weight, arrays):

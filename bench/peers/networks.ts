@@ -13,6 +13,8 @@ export const networks: { [N in NetName]: (spec: Spec) => Network } = {
   resnet20: ({ sizes }) => new ResNet(sizes),
   mobilenet: ({ sizes }) => new MobileNet(sizes),
   unet: ({ sizes }) => new UNet(sizes),
+  lstm: ({ sizes }) => new Recurrent(nn.LSTM, sizes),
+  gru: ({ sizes }) => new Recurrent(nn.GRU, sizes),
 };
 
 class Mlp extends nn.Module {
@@ -172,5 +174,25 @@ class UNet extends nn.Module {
     x = this.up2.forward(cat([this.lift2.forward(x), level2], 1)); // (B, 32, 32, 32)
     x = this.up1.forward(cat([this.lift1.forward(x), level1], 1)); // (B, 16, 64, 64)
     return this.head.forward(x); // (B, 2, 64, 64)
+  }
+}
+
+/** A language model of characters: what comes next at each step. */
+class Recurrent extends nn.Module {
+  embedding;
+  rnn;
+  fc;
+
+  constructor(kind: typeof nn.LSTM | typeof nn.GRU, [vocabulary, inner, ...sizes]: number[]) {
+    super();
+    const classes = sizes.pop()!;
+    this.embedding = new nn.Embedding(vocabulary!, inner!);
+    this.rnn = new kind(inner!, sizes[0]!, { numLayers: sizes.length, batchFirst: true });
+    this.fc = new nn.Linear(sizes[0]!, classes);
+  }
+
+  forward(x: Tensor): Tensor {
+    const [out] = this.rnn.forward(this.embedding.forward(x)); // (B, T, H)
+    return this.fc.forward(out).flatten(0, 1); // (B·T, V)
   }
 }

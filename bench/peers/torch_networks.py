@@ -120,4 +120,25 @@ class UNet(nn.Module):
         return self.head(x)
 
 
-NETWORKS = {"mlp": Mlp, "cnn": Cnn, "resnet20": ResNet, "mobilenet": MobileNet, "unet": UNet}
+class Recurrent(nn.Module):
+    def __init__(self, spec):
+        super().__init__()
+        vocabulary, inner, *states, classes = spec["sizes"]
+        kind = {"lstm": nn.LSTM, "gru": nn.GRU}[spec["net"]]
+        self.embedding = nn.Embedding(vocabulary, inner)
+        self.rnn = kind(inner, states[0], len(states), batch_first=True)
+        self.fc = nn.Linear(states[0], classes)
+
+    def forward(self, x):
+        return self.fc(self.rnn(self.embedding(x))[0]).flatten(0, 1)
+
+
+NETWORKS = {
+    "mlp": Mlp,
+    "cnn": Cnn,
+    "resnet20": ResNet,
+    "mobilenet": MobileNet,
+    "unet": UNet,
+    "lstm": Recurrent,
+    "gru": Recurrent,
+}
