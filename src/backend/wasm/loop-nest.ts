@@ -3,7 +3,7 @@
 
 import type { Affine } from "../../schedule/kernel.ts";
 import type { FuncBuilder } from "./assembler.ts";
-import type { Frame, Site } from "./expr.ts";
+import type { Frame, Push, Site } from "./expr.ts";
 import type { Streams } from "./loop-streams.ts";
 
 /** How many vectors run side by side, and how many lanes of the last are points. */
@@ -59,15 +59,24 @@ export class LoopNest {
   /** A loop one index at a time. */
   plainLoop(axis: number, used: Used, write: () => void): void {
     const extent = this.axes[axis]!;
-    if (axis === 0) {
-      this.rangeLoop(axis, used, [], () => write());
-    } else if (extent === 1) {
-      write();
-    } else if (extent > 1) {
-      this.open(axis, used);
-      this.repeat(axis, 1, extent, write);
-      this.close(axis);
-    }
+    if (axis === 0) this.rangeLoop(axis, used, [], () => write());
+    else if (extent === 1) write();
+    else this.stepLoop(axis, used, { from: 0, to: extent, step: 1 }, write);
+  }
+
+  /** A loop over indices [from, to) of an axis other than 0, `step` at a time; their number is a multiple
+   *  of that. */
+  stepLoop(
+    axis: number,
+    used: Used,
+    { from, to, step }: { from: number; to: number; step: number },
+    write: () => void,
+  ): void {
+    if (from >= to) return;
+    this.open(axis, used, from === 0 ? undefined : () => this.f.i32(from));
+    if (from + step < to) this.repeat(axis, step, to, write);
+    else write();
+    this.close(axis);
   }
 
   /** A loop over the vector axis: as many of the widest blocks as fit, then narrower ones, then single
@@ -110,7 +119,7 @@ export class LoopNest {
   ): void {
     const { f } = this;
     const [lo, hi] = [1, 2];
-    const index = this.open(axis, used, lo);
+    const index = this.open(axis, used, () => f.get(lo));
     for (const vectors of blocks)
       this.whileFits(axis, index, vectors, () => write({ vectors, valid: 4 }));
     const out = f.block();
@@ -159,13 +168,13 @@ export class LoopNest {
   }
 
   /** Begins the indices and pointers of an axis. */
-  private open(axis: number, used: Used, start?: number): number {
+  private open(axis: number, used: Used, start?: Push): number {
     const { f } = this;
     const index = this.frame.take("i32");
     if (start === undefined) f.i32(0);
-    else f.get(start);
+    else start();
     f.set(index);
-    this.streams.enter(axis, used, start === undefined ? undefined : () => f.get(start));
+    this.streams.enter(axis, used, start);
     this.indices.set(axis, index);
     return index;
   }

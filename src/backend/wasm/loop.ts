@@ -4,6 +4,7 @@
 // Not here: expressions (expr-vector.ts, expr-scalar.ts), the loops themselves (loop-nest.ts), addresses
 // (loop-streams.ts), accumulators (loop-reduce.ts).
 
+import { itemSize } from "../../ir/dtype.ts";
 import {
   type Affine,
   type Expr,
@@ -14,7 +15,7 @@ import {
   walk,
 } from "../../schedule/kernel.ts";
 import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
-import { Dependence, Frame, type RenderOptions, type Site } from "./expr.ts";
+import { Dependence, Frame, type Place, type RenderOptions, type Site } from "./expr.ts";
 import { ScalarEmitter } from "./expr-scalar.ts";
 import { sumInStep } from "./expr-sums.ts";
 import { VectorEmitter } from "./expr-vector.ts";
@@ -32,11 +33,13 @@ import {
   widestStrip,
   wideWork,
 } from "./loop-analysis.ts";
+import { piecesOf } from "./loop-cuts.ts";
 import { type Ahead, emitReadAhead, readAhead } from "./loop-fetch.ts";
 import { keepDear } from "./loop-keep.ts";
 import { LoopNest, one, type Span } from "./loop-nest.ts";
 import { Accumulators, isArg } from "./loop-reduce.ts";
 import { Streams } from "./loop-streams.ts";
+import { emitTurn, type Load, side, turnedLoads } from "./loop-turn.ts";
 import { unroll } from "./loop-unroll.ts";
 
 /** Masks that get loops of their own, at most: each doubles the code. */
@@ -58,7 +61,8 @@ export function renderLoop(
 }
 
 class LoopRenderer {
-  private readonly kernel: LoopKernel;
+  /** With the stages of the piece of a loop that is being written. */
+  private kernel: LoopKernel;
   private readonly frame: Frame;
   private readonly f: FuncBuilder;
   private readonly emitter: VectorEmitter | ScalarEmitter;
@@ -73,6 +77,8 @@ class LoopRenderer {
   private readonly nest: LoopNest;
   /** What each turn of an outer loop reads before it computes. */
   private readonly ahead: Ahead | null;
+  /** Steps of a loop that code is written for without turning the loop. */
+  private onward: { readonly axis: number; readonly steps: number } | null = null;
   /** Values of affine maps that the vectors of a block share. */
   private readonly heldIndices = new Map<string, number>();
   /** For each register the locals of its vectors (one where all lanes are equal). */
@@ -98,13 +104,17 @@ class LoopRenderer {
     const parallel = 2 ** kernel.parallel - 1;
     this.depends = new Dependence(parallel, (operand) => kernel.operands[operand]!.write);
     for (const stage of kernel.stages) {
-      const accesses = accessesOf(stage);
-      this.accesses.set(stage, accesses);
-      for (const { operand, at } of accesses) this.streams.add(operand, at);
+      for (const { operand, at } of this.accessesIn(stage)) this.streams.add(operand, at);
     }
     walk(kernel.stages.flatMap(rootsOf), (e) => {
       if (e.k === "masked") this.hasMasks = true;
     });
+  }
+
+  private accessesIn(stage: Stage): ReturnType<typeof accessesOf> {
+    let accesses = this.accesses.get(stage);
+    if (accesses === undefined) this.accesses.set(stage, (accesses = accessesOf(stage)));
+    return accesses;
   }
 
   private get vectorIsParallel(): boolean {
@@ -125,8 +135,74 @@ class LoopRenderer {
 
   /** The loop over parallel axis `axis` and all inside it. */
   private parallelLoop(axis: number): void {
+    const { kernel } = this;
+    const open = axis > 0 && axis !== this.vector && this.hasMasks;
+    const pieces = open ? piecesOf(kernel, kernel.stages, axis) : null;
+    if (pieces !== null) {
+      for (const { from, to, stages } of pieces) {
+        this.kernel = { ...kernel, stages };
+        this.steps(axis, from, to);
+      }
+      this.kernel = kernel;
+    } else if (axis > 0 && this.turned(axis).length > 0) {
+      this.steps(axis, 0, kernel.axes[axis]!);
+    } else {
+      this.wholeLoop(axis);
+    }
+  }
+
+  /** The loads to turn in a loop around the lanes. */
+  private turned(axis: number): Load[] {
+    const { stages, axes, parallel } = this.kernel;
+    if (!this.vectorIsParallel || axis !== parallel - 2 || axes[this.vector]! % 8 !== 0) return [];
+    return turnedLoads(stages, axis, this.vector);
+  }
+
+  /** The indices [from, to) of a parallel axis other than 0 and the lanes', and all inside. */
+  private steps(axis: number, from: number, to: number): void {
+    const { stages, parallel } = this.kernel;
+    const used = this.streams.of(stages.flatMap((s) => this.accessesIn(s)));
+    const loads = this.turned(axis);
+    const middle = loads.length > 0 ? from + side * Math.floor((to - from) / side) : from;
+    this.nest.stepLoop(axis, used, { from, to: middle, step: side }, () => {
+      this.nest.vectorLoop(this.vector, used, [2], (span) => this.turnedPoints(loads, axis, span));
+    });
+    this.nest.stepLoop(axis, used, { from: middle, to, step: 1 }, () => {
+      if (axis === parallel - 1) this.point(one);
+      else this.parallelLoop(axis + 1);
+    });
+  }
+
+  /** Two vectors at four steps of the loop around them. */
+  private turnedPoints(loads: readonly Load[], axis: number, span: Span): void {
+    const { streams, vector } = this;
+    const lanes = [0, 1, 2, 3];
+    const locals = loads.map(({ operand, at }) =>
+      [0, 1].map((v) =>
+        emitTurn(
+          this.frame,
+          lanes.map((lane) => streams.place(operand, at, vector, 4 * v + lane)),
+        ),
+      ),
+    );
+    for (let step = 0; step < side; step++) {
+      this.onward = { axis, steps: step };
+      loads.forEach((e, i) => {
+        this.fixed.set(e, [locals[i]![0]![step]!, locals[i]![1]![step]!]);
+      });
+      this.point(span);
+    }
+    this.onward = null;
+    for (const e of loads) {
+      this.fixed.delete(e);
+      this.emitter.unpin(e);
+    }
+    for (const local of locals.flat(2)) this.frame.release(local);
+  }
+
+  private wholeLoop(axis: number): void {
     const { parallel, stages } = this.kernel;
-    const used = this.streams.of(stages.flatMap((s) => this.accesses.get(s)!));
+    const used = this.streams.of(stages.flatMap((s) => this.accessesIn(s)));
     const last = axis === parallel - 1;
     const inner = (span: Span) => {
       if (axis === this.ahead?.axis) this.readAhead(this.ahead);
@@ -216,7 +292,7 @@ class LoopRenderer {
       return;
     }
     const axis = axes[depth]!;
-    const used = this.streams.of(this.accesses.get(stage)!);
+    const used = this.streams.of(this.accessesIn(stage));
     const loop = () => {
       if (axis === this.vector) {
         this.nest.vectorLoop(axis, used, body.blocks, (inner) => this.body(stage, inner, body));
@@ -313,7 +389,7 @@ class LoopRenderer {
     return {
       laneAxis,
       valid: laneAxis < 0 ? 1 : valid,
-      place: (operand, at) => this.streams.place(operand, at, laneAxis, 4 * vector),
+      place: (operand, at) => this.place(operand, at, laneAxis, 4 * vector),
       ahead: laneAxis < 0 ? 0 : 4 * vector,
       pushIndex: (at) => this.pushIndex(at),
       pushReg: (reg) => this.f.get(this.regs[reg]![vector] ?? this.regs[reg]![0]!),
@@ -323,13 +399,27 @@ class LoopRenderer {
     };
   }
 
+  /** Where an access lies, some lanes on, and some steps of the loop around the lanes. */
+  private place(operand: number, at: Affine, laneAxis: number, lanes: number): Place {
+    const { local, offset } = this.streams.place(operand, at, laneAxis, lanes);
+    return {
+      local,
+      offset: offset + this.further(at) * itemSize[this.kernel.operands[operand]!.dtype],
+    };
+  }
+
+  /** How much an affine map grows by the steps that are taken without turning the loop. */
+  private further({ coef }: Affine): number {
+    return this.onward === null ? 0 : this.onward.steps * coef[this.onward.axis]!;
+  }
+
   private pushIndex(at: Affine): void {
     const held = this.heldIndices.size > 0 ? this.heldIndices.get(affineKey(at)) : undefined;
     if (held !== undefined) {
       this.f.get(held);
       return;
     }
-    this.nest.pushIndex(at);
+    this.nest.pushIndex({ base: at.base + this.further(at), coef: at.coef });
   }
 
   /** Makes the emitter use the locals of vector number `v` for what is fixed. */
