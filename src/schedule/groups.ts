@@ -59,6 +59,10 @@ export interface Hints {
 }
 
 const cheapLimit = 6;
+/** What a few light operations make of one stream of data is computed again by up to so many readers:
+ *  each reads a stream in any case, and none is written. */
+const streamLimit = 12;
+const fewReaders = 3;
 const depthLimit = 64;
 
 export function usersOf(order: readonly Node[]): Map<Node, Node[]> {
@@ -113,6 +117,7 @@ function chooseRealized(
   for (const o of graph.outputs) if (o.op !== "buffer") realized.add(o);
   const cost = new Map<Node, number>();
   const depth = new Map<Node, number>();
+  const streams = new Map<Node, Stream>();
   const inEpilogue = new Set(epilogues.values());
   for (const node of order) {
     if (isContraction(node)) {
@@ -132,22 +137,41 @@ function chooseRealized(
     }
     let c = weightOf(node);
     let d = 1;
+    let stream: Stream = c > 1 ? "several" : "none";
     for (const s of node.src) {
-      if (realized.has(s) || s.op === "buffer") c += 0.5;
+      const data = realized.has(s) || s.op === "buffer";
+      if (data) c += 0.5;
       else {
         c += cost.get(s) ?? 0;
         d = Math.max(d, (depth.get(s) ?? 0) + 1);
       }
+      stream = together(stream, data ? s : (streams.get(s) ?? "none"));
     }
+    if (repeats(node)) [c, stream] = [Math.min(c, 0.125), "none"];
     cost.set(node, c);
     depth.set(node, d);
+    streams.set(node, stream);
     if (realized.has(node) || inEpilogue.has(node)) continue;
     if (isSource(node) || epilogues.has(node)) continue;
-    if (d > depthLimit || tooDear(node, c, users)) realized.add(node);
+    if (d > depthLimit || tooDear(node, c, stream, users)) realized.add(node);
   }
   // A source is recomputed by whoever loads it, unless one must have it as data: a gather's table.
   for (const node of realized) if (isSource(node) && !wanted(node, hints)) realized.delete(node);
   return realized;
+}
+
+/** The data that a value is computed from by light operations, apart from what is small: none, one, or
+ *  several (or by dear operations). */
+type Stream = "none" | "several" | Node;
+
+function together(p: Stream, q: Stream): Stream {
+  if (p === "none" || p === q) return q;
+  return q === "none" ? p : "several";
+}
+
+/** Whether every element of a node's source is there many times: then it hardly costs to read. */
+function repeats(node: Node): boolean {
+  return node.op === "expand" && 16 * sizeOf(node.src[0].shape) <= sizeOf(node.shape);
 }
 
 function wanted(node: Node, hints: Hints): boolean {
@@ -159,7 +183,12 @@ function isSource(node: Node): boolean {
 }
 
 /** Whether recomputing `node` in each user costs more than writing and reading it once. */
-function tooDear(node: Node, cost: number, users: ReadonlyMap<Node, readonly Node[]>): boolean {
+function tooDear(
+  node: Node,
+  cost: number,
+  stream: Stream,
+  users: ReadonlyMap<Node, readonly Node[]>,
+): boolean {
   if (!isElementwise(node.op) && node.op !== "random" && node.op !== "gather") return false;
   if (cost < 1.5) return false;
   // Who computes with it, through whatever movement.
@@ -173,7 +202,8 @@ function tooDear(node: Node, cost: number, users: ReadonlyMap<Node, readonly Nod
     if (!isMovement(u.op)) readers.add(u);
     else stack.push(...(users.get(u) ?? []));
   }
-  return readers.size > 1 && cost > cheapLimit;
+  const limit = stream !== "several" && readers.size <= fewReaders ? streamLimit : cheapLimit;
+  return readers.size > 1 && cost > limit;
 }
 
 /** From each contraction to the elementwise node that ends its epilogue (itself, if none). */

@@ -208,4 +208,25 @@ describe("the plan", () => {
       makeGraph([b.binary("mul", x, b.broadcastTo(b.scalar(value, "float32"), [10]))]).key;
     expect(key(2)).toBe(key(3));
   });
+
+  describe("computes again what several read", () => {
+    const shape = [256, 16];
+    const pixels = data(shape);
+    const channels = () => b.expand(data([1, 16]), shape);
+    const scaled = (x: Node) => b.binary("add", b.binary("mul", x, channels()), channels());
+    /** Values that are stored: two sums read `x`, which no kernel can share. */
+    const stored = (x: Node) => {
+      const p = plan([b.reduce("sum", x, [0]), b.reduce("sum", b.binary("mul", x, pixels), [1])]);
+      return p.buffers.filter((buffer) => buffer.input < 0 && buffer.size === 256 * 16).length;
+    };
+
+    it("from one stream of data and numbers of its channels", () => {
+      expect(stored(b.unary("relu", scaled(scaled(scaled(pixels)))))).toBe(0);
+    });
+
+    it("not from two streams, nor by dear operations", () => {
+      expect(stored(scaled(scaled(scaled(b.binary("mul", pixels, data(shape))))))).toBe(1);
+      expect(stored(b.unary("exp", scaled(scaled(scaled(pixels)))))).toBe(1);
+    });
+  });
 });
