@@ -21,7 +21,7 @@ const values: Record<string, Expr> = {
 const names = Object.keys(values);
 const pairs = names.flatMap((a) => names.map((b) => [a, b] as const));
 
-function kernelOf(list: readonly Expr[], length: number, fn: "sum" | "max"): LoopKernel {
+function kernelOf(list: readonly Expr[], length: number, fn: "sum" | "max" | "min"): LoopKernel {
   const outputs = list.map((_, i) => 2 + i);
   const at = { base: 0, coef: [0, 0] };
   return {
@@ -71,6 +71,24 @@ test.each(pairs)("sums of %s and %s, again and again", (a, b) => {
         want.forEach((w, i) => {
           expect(Math.abs(buffers[2 + i]![0]! - w)).toBeLessThan(1e-4 * (1 + Math.abs(w)));
         });
+      }
+    }
+  }
+});
+
+test.each(["max", "min"] as const)("%s finds a NaN wherever it is, and no other", (fn) => {
+  for (const length of [5, 8, 16, 20, 67]) {
+    const kernel = kernelOf([load(0), load(1)], length, fn);
+    const best = fn === "max" ? length - 1 : 0;
+    const infinity = fn === "max" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+    for (let at = -1; at < length; at++) {
+      const x = Float32Array.from({ length }, (_, i) => (i === at ? Number.NaN : i));
+      const y = new Float32Array(length).fill(infinity); // a neighbour that has none
+      for (const revectorize of [false, true]) {
+        const inputs = [x, y, new Float32Array(1), new Float32Array(1)];
+        const { buffers } = execute(kernel, inputs, [], { relaxed: true, revectorize });
+        expect(buffers[2]![0], `${length}, ${at}`).toBe(at < 0 ? best : Number.NaN);
+        expect(buffers[3]![0]).toBe(infinity);
       }
     }
   }

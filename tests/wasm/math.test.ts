@@ -129,6 +129,20 @@ test("log of numbers below the normal ones, and huge arguments of sin and cos", 
   }
 });
 
+test.each([false, true])("exp of any bits, relaxed %s", (relaxed) => {
+  // Every exponent and sign, with all kinds of fractions: the result is finite just where it should be.
+  const bits = Uint32Array.from({ length: 512 * 64 }, (_, i) => (i << 17) + 0x1357 * (i % 64) * 13);
+  const edges = [88.72283172607422, 88.72283935546875, -87.33654022216797, -87.3365478515625];
+  const x = Float32Array.of(...edges, ...new Float32Array(bits.buffer));
+  const y = apply("exp", x, relaxed);
+  x.forEach((v, i) => {
+    if (Number.isNaN(v)) expect(y[i]).toBeNaN();
+    else if (v > edges[0]!) expect(y[i]).toBe(inf);
+    else if (v < edges[2]!) expect(y[i]).toBe(0);
+    else expect(Math.abs(y[i]! / Math.exp(v) - 1)).toBeLessThan(3e-7);
+  });
+});
+
 describe("float64 functions", () => {
   test("erf to 1e-15 (Abramowitz and Stegun, table 7.1)", () => {
     const known = [

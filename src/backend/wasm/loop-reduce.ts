@@ -56,12 +56,21 @@ export class Accumulators {
   readonly values: number[];
   /** argmax, argmin: the positions of the values. */
   readonly positions: number[];
+  /** Maximum and minimum along the lanes, where instructions may be chosen freely: f32x4.max takes eight
+   *  instructions of the processor, f32x4.pmax one, but that loses NaN. These locals, of the even and of
+   *  the odd accumulators, have a lane's bits set once a NaN has gone by. */
+  private readonly nans: readonly number[];
   private readonly frame: Frame;
   private readonly emitter: VectorEmitter | ScalarEmitter;
   private readonly vector: boolean;
   private readonly dtype: DType;
 
-  constructor(reduce: Reduce, emitter: VectorEmitter | ScalarEmitter, count: number) {
+  /** `inner`: `gather` will bring the lanes together. */
+  constructor(
+    reduce: Reduce,
+    emitter: VectorEmitter | ScalarEmitter,
+    { count, inner }: { count: number; inner: boolean },
+  ) {
     this.reduce = reduce;
     this.emitter = emitter;
     this.frame = emitter.frame;
@@ -74,6 +83,9 @@ export class Accumulators {
     );
     const positions = isArg(reduce) ? count : 0;
     this.positions = Array.from({ length: positions }, take(this.vector ? "v128" : "i32"));
+    const apart = inner && this.vector && this.dtype === "float32" && this.frame.options.relaxed;
+    const nans = apart && (reduce.fn === "max" || reduce.fn === "min") ? Math.min(count, 2) : 0;
+    this.nans = Array.from({ length: nans }, take("v128"));
   }
 
   /** The local of the result, once there is one accumulator. */
@@ -90,6 +102,10 @@ export class Accumulators {
     }
     for (const local of this.positions) {
       this.emitter.constant("int32", this.reduce.index?.base ?? 0);
+      f.set(local);
+    }
+    for (const local of this.nans) {
+      f.v128f32(0);
       f.set(local);
     }
   }
@@ -127,6 +143,7 @@ export class Accumulators {
       f.op("v128.bitselect");
     }
     if (this.combinesByOp()) {
+      if (this.nans.length > 0) this.noteNaN(this.nans[i % 2]!);
       f.get(this.values[i]!);
       f.op(this.combineOp());
       f.set(this.values[i]!);
@@ -145,6 +162,19 @@ export class Accumulators {
       f.end();
     }
     this.frame.release(local);
+  }
+
+  /** Notes the lanes of the vector on the stack that are NaN. */
+  private noteNaN(nan: number): void {
+    const { f } = this.frame;
+    const x = this.frame.take("v128");
+    f.set(x);
+    this.pair(x, x, "f32x4.ne");
+    f.get(nan);
+    f.op("v128.or");
+    f.set(nan);
+    f.get(x);
+    this.frame.release(x);
   }
 
   private laneMask(valid: number): number {
@@ -167,7 +197,8 @@ export class Accumulators {
     const type = this.vector ? "v128" : scalarType[this.dtype];
     if (this.dtype === "bool") return `${type === "v128" ? "v128" : "i32"}.${boolOps[fn]}`;
     if (this.vector) {
-      return this.dtype === "float32" ? `f32x4.${floatOps[fn]}` : vectorIntOps[fn];
+      if (this.dtype !== "float32") return vectorIntOps[fn];
+      return this.nans.length > 0 ? `f32x4.p${fn as "max" | "min"}` : `f32x4.${floatOps[fn]}`;
     }
     if (type === "f32" || type === "f64") return `${type}.${floatOps[fn]}`;
     return fn === "prod" ? "i32.mul" : "i32.add";
@@ -255,7 +286,6 @@ export class Accumulators {
    *  and odd accumulators come together first, and are stored side by side to memory that nobody
    *  reads, because the packer starts from stores. */
   gather(scratch: number): void {
-    const { f } = this.frame;
     const { values } = this;
     const op = isArg(this.reduce) ? null : this.combineOp();
     if (op !== null) {
@@ -263,18 +293,44 @@ export class Accumulators {
         for (let i = 0; i < width; i++) this.merge(i, i + width, op);
       }
       if (values.length > 1) {
-        if (this.frame.options.revectorize) {
-          for (const i of [0, 1]) {
-            f.get(scratch);
-            f.get(values[i]!);
-            f.mem("v128.store", 16 * i);
-          }
-        }
+        this.seedPacker(scratch, values, 0);
+        if (this.nans.length > 1) this.seedPacker(scratch, this.nans, 32);
         this.merge(0, 1, op);
       }
     }
     for (const lanes of [2, 1]) this.foldLanes(lanes, op);
+    this.gatherNaNs();
     this.spread(this.result(0));
+  }
+
+  /** Stores the first two of some locals side by side. */
+  private seedPacker(scratch: number, locals: readonly number[], at: number): void {
+    const { f } = this.frame;
+    if (!this.frame.options.revectorize) return;
+    for (const i of [0, 1]) {
+      f.get(scratch);
+      f.get(locals[i]!);
+      f.mem("v128.store", at + 16 * i);
+    }
+  }
+
+  /** The result is NaN if any lane has seen one. */
+  private gatherNaNs(): void {
+    const { f } = this.frame;
+    const [nan, other] = this.nans;
+    if (nan === undefined) return;
+    if (other !== undefined) {
+      this.pair(nan, other, "v128.or");
+      f.set(nan);
+    }
+    for (const distance of [2, 1]) {
+      f.get(nan);
+      this.turned(nan, distance);
+      f.op("v128.or");
+      f.set(nan);
+    }
+    this.pair(this.values[0]!, nan, "v128.or");
+    f.set(this.values[0]!);
   }
 
   /** Takes lane 0 out and splats it: the same vector, but the packer, which would follow it from later
@@ -296,24 +352,26 @@ export class Accumulators {
   /** Combines each lane with the one `distance` (1 or 2) away. */
   private foldLanes(distance: number, op: PlainOp | null): void {
     const { f } = this.frame;
-    const bytes = Array.from({ length: 16 }, (_, i) => i ^ (4 * distance));
-    const turned = (local: number) => {
-      f.get(local);
-      f.get(local);
-      f.shuffle(bytes);
-    };
     if (op !== null) {
       f.get(this.values[0]!);
-      turned(this.values[0]!);
+      this.turned(this.values[0]!, distance);
       f.op(op);
       f.set(this.values[0]!);
       return;
     }
     const other = this.frame.take("v128");
-    turned(this.values[0]!);
+    this.turned(this.values[0]!, distance);
     f.set(other);
-    this.choose(0, other, () => turned(this.positions[0]!), true);
+    this.choose(0, other, () => this.turned(this.positions[0]!, distance), true);
     this.frame.release(other);
+  }
+
+  /** Pushes a vector whose lanes have changed places with those `distance` away. */
+  private turned(local: number, distance: number): void {
+    const { f } = this.frame;
+    f.get(local);
+    f.get(local);
+    f.shuffle(Array.from({ length: 16 }, (_, i) => i ^ (4 * distance)));
   }
 
   /** Rounds what has run in 32 bits to the dtype. */
@@ -328,6 +386,7 @@ export class Accumulators {
   }
 
   release(): void {
-    for (const local of [...this.values, ...this.positions]) this.frame.release(local);
+    for (const local of [...this.values, ...this.positions, ...this.nans])
+      this.frame.release(local);
   }
 }

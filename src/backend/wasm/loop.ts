@@ -9,6 +9,7 @@ import {
   type Affine,
   type Expr,
   type LoopKernel,
+  type Reduce,
   rootsOf,
   type Stage,
   type Store,
@@ -264,7 +265,8 @@ class LoopRenderer {
     if (stage.reduces.some(isArg) && inner) blocks = [];
     blocks = blocks.filter((w) => 4 * w <= this.kernel.axes[this.vector]!);
     const count = inner ? Math.max(1, ...blocks) : span.vectors;
-    const accumulators = stage.reduces.map((r) => new Accumulators(r, this.emitter, count));
+    const make = (r: Reduce) => new Accumulators(r, this.emitter, { count, inner });
+    const accumulators = stage.reduces.map(make);
     for (const a of accumulators) a.start();
     const site = spread ? this.vector : -1;
     this.stageLoops(stage, 0, span, { blocks, accumulators, laneAxis: site });

@@ -228,6 +228,12 @@ export class DeviceMemory {
     from.owner = null;
   }
 
+  /** Somebody has said that nobody wants a block any more: so much less is there to be looked for. */
+  dismiss(block: Block): void {
+    if (block.at >= 0) this.fresh = Math.max(0, this.fresh - block.bytes);
+    this.drop(block);
+  }
+
   /** Gives the memory of a block back. */
   drop(block: Block): void {
     if (block.at < 0) return;
@@ -317,7 +323,7 @@ function copyOf({ memory, dtype, at, size }: Block): TypedArray {
 export function giveBack(buffer: Buffer): void {
   const block = ticketOf(buffer)?.value;
   if (block === undefined) return;
-  block.memory.drop(block);
+  block.memory.dismiss(block);
   buffer.device = null;
   buffer.owner = null;
 }
