@@ -366,11 +366,13 @@ export function random(shape: Shape, seed: Node, base: Node, stream: number): No
   return new Node("random", "int32", shape, [seed, base], { stream });
 }
 
+const none: readonly Node[] = [];
+
 export function bufferNode(buffer: Buffer, shape: Shape): Node {
   if (sizeOf(shape) !== buffer.size) {
     throw new ShapeError("buffer", `${buffer.size} elements do not fit ${show(shape)}`);
   }
-  const node = new Node("buffer", buffer.dtype, shape, [], null);
+  const node = new Node("buffer", buffer.dtype, shape, none, null);
   node.buffer = buffer;
   return node;
 }

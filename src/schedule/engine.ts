@@ -5,13 +5,15 @@ import type { Backend, Program } from "../backend/backend.ts";
 import { Buffer } from "../ir/buffer.ts";
 import type { TypedArray } from "../ir/dtype.ts";
 import { type Graph, makeGraph, withoutData } from "../ir/graph.ts";
-import type { Node } from "../ir/node.ts";
+import { type Node, sizeOf } from "../ir/node.ts";
 import { lower } from "./pipeline.ts";
 
 /** A graph ready to run again and again with other buffers and scalars. Its program is made again when
  *  it was thrown out meanwhile. */
 export interface Executable {
   readonly graph: Graph;
+  /** The outputs' elements, each. */
+  readonly sizes: readonly number[];
   readonly entry: Entry;
 }
 
@@ -64,7 +66,7 @@ export class Engine {
       if (this.programs.size > this.limit) this.throwOut();
     }
     if (entry.program === null) this.compile(graph, entry);
-    return { graph, entry };
+    return { graph, sizes: graph.outputs.map((o) => sizeOf(o.shape)), entry };
   }
 
   private compile(graph: Graph, entry: Entry): Program | Promise<Program> {
@@ -113,12 +115,13 @@ export class Engine {
     scalars: readonly number[],
     assign?: readonly (Buffer | null)[],
   ): Evaluation {
-    const { graph } = executable;
-    const buffers = graph.outputs.map((o, i) => {
-      const size = o.shape.reduce((p, d) => p * d, 1);
-      return new Buffer(o.dtype, size, null, assign?.[i]?.state ?? false);
-    });
-    const { entry } = executable;
+    const { graph, sizes, entry } = executable;
+    const { outputs } = graph;
+    const buffers: Buffer[] = [];
+    for (let i = 0; i < sizes.length; i++) {
+      const state = assign?.[i]?.state ?? false;
+      buffers.push(new Buffer(outputs[i]!.dtype, sizes[i]!, null, state));
+    }
     const known = entry.program ?? this.compile(graph, entry);
     entry.used = ++this.clock;
     const run = (program: Program) => this.backend.run(program, inputs, scalars, buffers);

@@ -167,6 +167,12 @@ export function checkOutside(tensor: Tensor): void {
   });
 }
 
+/** The elements of a tensor, not to be written to, if they are data that the host has; else null. */
+export function hostElements(tensor: Tensor): TypedArray | null {
+  checkOutside(tensor);
+  return tensor.current.buffer?.host ?? null;
+}
+
 /** The elements of a tensor, as a copy; a promise where they are not there yet or lie on a device that
  *  answers later. */
 export function readTensor(tensor: Tensor): TypedArray | Promise<TypedArray> {

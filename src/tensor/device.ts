@@ -5,7 +5,7 @@ import type { Backend } from "../backend/backend.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { WasmBackend } from "../backend/wasm/backend.ts";
 import { Buffer } from "../ir/buffer.ts";
-import { type DType, isFloat, type TypedArray } from "../ir/dtype.ts";
+import { copyArray, type DType, isFloat, type TypedArray } from "../ir/dtype.ts";
 import { Engine } from "../schedule/engine.ts";
 import { env, strictMode } from "../util/env.ts";
 import { ArgumentError, DeviceError } from "../util/errors.ts";
@@ -103,7 +103,7 @@ export function engineOf(buffer: Buffer): Engine {
 export function bufferOf(elements: TypedArray, dtype: DType): Buffer {
   const buffer = new Buffer(dtype, elements.length, null);
   const here = isFloat(dtype) && current !== null && activeTrace() === null;
-  if (!here || !current!.place(buffer, elements)) buffer.host = elements.slice();
+  if (!here || !current!.place(buffer, elements)) buffer.host = copyArray(elements);
   return buffer;
 }
 

@@ -5,7 +5,7 @@
 import type { DType, TypedArray } from "../ir/dtype.ts";
 import { type Shape, sizeOf } from "../ir/node.ts";
 import { DeviceError } from "../util/errors.ts";
-import { checkOutside, readTensor } from "./core.ts";
+import { checkOutside, hostElements, readTensor } from "./core.ts";
 import { engine } from "./device.ts";
 import { argumentError } from "./ops/common.ts";
 import { format } from "./print.ts";
@@ -25,7 +25,7 @@ export async function dataOf(x: Tensor): Promise<TypedArray> {
 
 export async function itemOf(x: Tensor): Promise<number> {
   requireSingle("item", x.shape);
-  return (await readTensor(x))[0];
+  return (hostElements(x) ?? (await readTensor(x)))[0];
 }
 
 export async function arrayOf(x: Tensor): Promise<NestedArray> {

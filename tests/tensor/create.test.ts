@@ -29,6 +29,10 @@ describe.each(devices)("creation on %s", (name) => {
     const read = await x.data();
     read[1] = 9;
     expect(await values(x)).toEqual([1, 2]);
+    const bytes = Buffer.from([1, 2]); // whose slice is a view
+    const y = Tensor.from(bytes);
+    bytes[0] = 9;
+    expect(await values(y)).toEqual([1, 2]);
   });
 
   it("makes constants and ramps", async () => {
