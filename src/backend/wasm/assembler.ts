@@ -25,6 +25,7 @@ export class ModuleBuilder {
   private readonly typeKeys = new Map<string, number>();
   private readonly imports = new Map<string, FuncRef & { readonly module: string }>();
   private readonly exports: { name: string; target: FuncRef }[] = [];
+  private readonly sharedFuncs = new Map<string, FuncBuilder>();
   private memory: MemoryImport | null = null;
   private table: { module: string; name: string; min: number } | null = null;
   private elements: { offset: number; targets: readonly FuncRef[] } | null = null;
@@ -67,6 +68,16 @@ export class ModuleBuilder {
   func(params: readonly ValType[], results: readonly ValType[], name: string): FuncBuilder {
     const func = new FuncBuilder(this, this.funcs.length, params, results, name);
     this.funcs.push(func);
+    return func;
+  }
+
+  /** The function of a key, which tells all that its code depends on, made when it is first asked for. */
+  shared(key: string, make: () => FuncBuilder): FuncBuilder {
+    let func = this.sharedFuncs.get(key);
+    if (func === undefined) {
+      func = make();
+      this.sharedFuncs.set(key, func);
+    }
     return func;
   }
 

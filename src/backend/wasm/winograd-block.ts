@@ -3,10 +3,10 @@
 
 import type { WinogradKernel, WinogradSumsKernel } from "../../schedule/kernel.ts";
 import type { FuncBuilder } from "./assembler.ts";
-import type { Blocks, Scratch } from "./winograd-shape.ts";
+import type { Blocks } from "./winograd-shape.ts";
 
 /** Parameters of a function that reads or writes the tiles of a block: the kernel's parameters, the
- *  thread's scratch memory, the first row of tiles and the end of them. */
+ *  thread's scratch memory behind its zeros, the first row of tiles and the end of them. */
 export const blockParams = ["i32", "i32", "i32", "i32"] as const;
 export const blockLocals = { params: 0, scratch: 1, firstRow: 2, endRow: 3 } as const;
 
@@ -15,14 +15,15 @@ export function scratchWord({ operands, scalars }: WinogradKernel | WinogradSums
   return 4 * (operands.length + scalars.length);
 }
 
-/** Emits the filling of the zeros, at the start of a kernel. */
-export function emitZeros(f: FuncBuilder, base: number, { zeros, zeroBytes }: Scratch): void {
-  f.get(base);
-  f.i32(zeros);
-  f.op("i32.add");
+/** base = the thread's scratch memory behind its zeros, which are filled: at the start of a kernel. */
+export function emitScratch(f: FuncBuilder, base: number, word: number, zeroBytes: number): void {
+  f.get(0);
+  f.mem("i32.load", word);
+  f.tee(base);
   f.i32(0);
   f.i32(zeroBytes);
   f.memoryFill();
+  f.increase(base, zeroBytes);
 }
 
 /** to = the end of the block that begins at row of tiles `from`, but at most `end`. */

@@ -9,7 +9,7 @@ import { emitFor } from "./contract-cursor.ts";
 import type { ContractOptions } from "./contract-tile.ts";
 import { Frame } from "./expr.ts";
 import { blockLocals, blockParams, emitTileRow } from "./winograd-block.ts";
-import { type Blocks, type Matrices, octets } from "./winograd-shape.ts";
+import { type Blocks, type Matrices, octets, spanOf } from "./winograd-shape.ts";
 import { emitTransform, PairMath } from "./winograd-transform.ts";
 
 const { scratch, firstRow, endRow } = blockLocals;
@@ -19,10 +19,6 @@ export interface TileSource {
   readonly pixels: Pixels;
   readonly kind: "input" | "gradient";
   readonly to: Matrices;
-  /** Where in scratch memory zeros lie. */
-  readonly zeros: number;
-  readonly operands: readonly Operand[];
-  readonly options: ContractOptions;
   readonly blocks: Blocks;
 }
 
@@ -35,11 +31,21 @@ interface Run {
   readonly high: number;
 }
 
-/** Renders `(params, scratch, firstRow, endRow)`: transforms all tiles of these rows of tiles. */
-export function renderTiles(module: ModuleBuilder, source: TileSource): FuncBuilder {
-  const f = module.func(blockParams, [], `${source.kind} tiles`);
-  new TileReader(new Frame(module, f, source.operands, source.options), source).emit();
-  return f;
+/** Renders `(params, scratch, firstRow, endRow)`: transforms all tiles of these rows of tiles. A
+ *  convolution and the gradient of its weights read the same tiles, by one function. */
+export function renderTiles(
+  module: ModuleBuilder,
+  operands: readonly Operand[],
+  options: ContractOptions,
+  source: TileSource,
+): FuncBuilder {
+  const { down, across } = source.blocks;
+  const key = JSON.stringify([source.kind, source.pixels, source.to, down, across]);
+  return module.shared(key, () => {
+    const f = module.func(blockParams, [], `${source.kind} tiles`);
+    new TileReader(new Frame(module, f, operands, options), source).emit();
+    return f;
+  });
 }
 
 function runsOf({ width, left }: Pixels, across: number, side: number): Run[] {
@@ -84,7 +90,7 @@ class TileReader {
     this.target = i32();
     this.zeros = frame.once("zeros", "i32", () => {
       this.f.get(scratch);
-      this.f.i32(source.zeros);
+      this.f.i32(-spanOf(source.pixels));
       this.f.op("i32.add");
     });
   }

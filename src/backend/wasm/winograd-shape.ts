@@ -24,10 +24,9 @@ export interface Blocks {
 }
 
 /** Where things lie in the scratch memory of a thread, in bytes. The transforms are 36 matrices of
- *  tiles × channels. */
+ *  tiles × channels. Offsets are from the end of the zeros, so that equal tiles are read by equal code. */
 export interface Scratch {
-  /** A piece of a row of pixels that is all zeros. */
-  readonly zeros: number;
+  /** A piece of a row of pixels that is all zeros, at the start. */
   readonly zeroBytes: number;
   readonly first: Matrices;
   readonly second: Matrices;
@@ -80,16 +79,16 @@ function endOf({ at, stride }: Matrices): number {
   return at + tileProducts * stride;
 }
 
-/** Bytes from the first to the last channel of a tile's six pixels that may be read. */
-function spanOf({ strides, channels }: Pixels): number {
-  return 4 * (5 * strides[2] + 8 * octets(channels));
+/** Bytes from the first to the last channel of a tile's six pixels that may be read, in whole lines. */
+export function spanOf({ strides, channels }: Pixels): number {
+  return oddLines(4 * (5 * strides[2] + 8 * octets(channels)));
 }
 
 function scratchOf(pixels: readonly Pixels[], tiles: number, channels: readonly number[]): Scratch {
-  const zeroBytes = oddLines(Math.max(...pixels.map(spanOf)));
-  const first = matrices(zeroBytes, tiles, channels[0]!);
+  const zeroBytes = Math.max(...pixels.map(spanOf));
+  const first = matrices(0, tiles, channels[0]!);
   const second = matrices(endOf(first), tiles, channels[1]!);
-  return { zeros: 0, zeroBytes, first, second, bytes: endOf(second) };
+  return { zeroBytes, first, second, bytes: zeroBytes + endOf(second) };
 }
 
 /** The blocks and scratch memory of a convolution: transformed pixels, then products. */

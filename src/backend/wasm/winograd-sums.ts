@@ -10,7 +10,7 @@ import type { FuncBuilder, FuncRef, ModuleBuilder } from "./assembler.ts";
 import { emitFor } from "./contract-cursor.ts";
 import type { ContractOptions } from "./contract-tile.ts";
 import { Frame } from "./expr.ts";
-import { emitBlockEnd, emitZeros, scratchWord } from "./winograd-block.ts";
+import { emitBlockEnd, emitScratch, scratchWord } from "./winograd-block.ts";
 import { renderTiles } from "./winograd-pixels.ts";
 import { renderProducts } from "./winograd-products.ts";
 import { sumsShapeOf } from "./winograd-shape.ts";
@@ -24,22 +24,12 @@ export function renderWinogradSums(
   const { blocks, scratch } = sumsShapeOf(kernel);
   const { operands, image, gradient, axes } = kernel;
   const [channels, panels] = [axes[4]!, axes[5]!];
-  const { first, second, zeros } = scratch;
-  const source = { operands, options, blocks };
-  const readImage = renderTiles(module, {
-    ...source,
-    pixels: image,
-    kind: "input",
-    to: first,
-    zeros,
-  });
-  const readGradient = renderTiles(module, {
-    ...source,
-    pixels: gradient,
-    kind: "gradient",
-    to: second,
-    zeros,
-  });
+  const { first, second } = scratch;
+  const sources = [
+    { pixels: image, kind: "input", to: first, blocks },
+    { pixels: gradient, kind: "gradient", to: second, blocks },
+  ] as const;
+  const readers = sources.map((source) => renderTiles(module, operands, options, source));
   const row = 64 * panels;
   const multiply = renderProducts(module, operands, options, {
     rows: channels,
@@ -49,7 +39,7 @@ export function renderWinogradSums(
     c: { matrix: 4 * kernel.matrix, panel: 64, row },
     sums: { multiple: sumMultiple(blocks.across) },
   });
-  return renderPieces(kernel, module, options, [readImage, readGradient], multiply);
+  return renderPieces(kernel, module, options, readers, multiply);
 }
 
 /** Every block has rows of tiles, so its tiles are a multiple of a row's. */
@@ -71,10 +61,7 @@ function renderPieces(
   const [base, piece, first, end, from, to, sums] = Array.from({ length: 7 }, i32) as [
     number, number, number, number, number, number, number,
   ]; // biome-ignore format: a list
-  f.get(0);
-  f.mem("i32.load", scratchWord(kernel));
-  f.set(base);
-  emitZeros(f, base, scratch);
+  emitScratch(f, base, scratchWord(kernel), scratch.zeroBytes);
   const pieces = kernel.axes[0]!;
   emitFor(f, { local: piece, from: 1, to: 2 }, () => {
     const bound = (local: number, add: number) => {

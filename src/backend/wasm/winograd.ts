@@ -10,7 +10,7 @@ import type { FuncBuilder, FuncRef, ModuleBuilder } from "./assembler.ts";
 import { emitFor } from "./contract-cursor.ts";
 import type { ContractOptions } from "./contract-tile.ts";
 import { Frame } from "./expr.ts";
-import { emitBlockEnd, emitZeros, scratchWord } from "./winograd-block.ts";
+import { emitBlockEnd, emitScratch, scratchWord } from "./winograd-block.ts";
 import { renderTiles } from "./winograd-pixels.ts";
 import { renderProducts } from "./winograd-products.ts";
 import { renderResults } from "./winograd-results.ts";
@@ -24,11 +24,11 @@ export function renderWinograd(
 ): FuncBuilder {
   const { blocks, scratch } = shapeOf(kernel);
   const { operands, image, axes } = kernel;
-  const { first, second, zeros } = scratch;
+  const { first, second } = scratch;
   const panels = axes[3]!;
   const panel = 64 * image.channels;
-  const source = { pixels: image, kind: "input", to: first, zeros } as const;
-  const read = renderTiles(module, { ...source, operands, options, blocks });
+  const source = { pixels: image, kind: "input", to: first, blocks } as const;
+  const read = renderTiles(module, operands, options, source);
   const multiply = renderProducts(module, operands, options, {
     rows: blocks.tiles,
     panels,
@@ -58,12 +58,9 @@ function renderBlocks(
   const frame = new Frame(module, f, kernel.operands, options);
   const i32 = () => f.local("i32");
   const [block, base, from, to, end] = [i32(), i32(), i32(), i32(), i32()];
-  f.get(0);
-  f.mem("i32.load", scratchWord(kernel));
-  f.set(base);
+  emitScratch(f, base, scratchWord(kernel), scratch.zeroBytes);
   f.i32(blocks.rows);
   f.set(end);
-  emitZeros(f, base, scratch);
   const inScratch = (at: number) => {
     f.get(base);
     f.i32(at);
