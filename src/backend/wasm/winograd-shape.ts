@@ -45,15 +45,14 @@ export function octets(channels: number): number {
   return Math.ceil(channels / 8);
 }
 
+/** `channels`: those of both sides together. */
 export function blocksOf(images: number, height: number, width: number, channels: number): Blocks {
   const down = Math.ceil(height / tileStep);
   const across = Math.ceil(width / tileStep);
   const rows = images * down;
   const bytes = 4 * tileProducts * channels;
   const tiles = Math.max(leastTiles, blockBytes / bytes);
-  const most = Math.max(1, Math.min(rows, Math.round(tiles / across)));
-  const count = Math.ceil(rows / most);
-  const perBlock = Math.ceil(rows / count);
+  const perBlock = rowsPerBlock(rows, tiles / across);
   return {
     down,
     across,
@@ -62,6 +61,20 @@ export function blocksOf(images: number, height: number, width: number, channels
     count: Math.ceil(rows / perBlock),
     tiles: perBlock * across,
   };
+}
+
+/** About `wanted` rows of tiles in a block, so that two threads have equal parts as nearly as can be. */
+function rowsPerBlock(rows: number, wanted: number): number {
+  const near = Math.max(1, Math.round(wanted));
+  if (rows <= near) return rows;
+  const spread = Math.floor(near / 4);
+  let [best, least] = [near, Number.POSITIVE_INFINITY];
+  for (let count = near - spread; count <= near + spread; count++) {
+    const walked = Math.ceil(rows / (2 * count)) * 2 * count;
+    const closer = Math.abs(count - wanted) < Math.abs(best - wanted);
+    if (walked < least || (walked === least && closer)) [best, least] = [count, walked];
+  }
+  return best;
 }
 
 /** An odd number of cache lines: the 36 elements of a tile then lie in different sets. */
@@ -105,13 +118,8 @@ export function sumsShapeOf({ axes, image, gradient }: WinogradSumsKernel): {
   scratch: Scratch;
 } {
   const [, images, height, width, channels, panels] = axes as number[] as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+    number, number, number, number, number, number,
+  ]; // biome-ignore format: a list
   const outputs = 16 * panels;
   const blocks = blocksOf(images, height, width, channels + outputs);
   return { blocks, scratch: scratchOf([image, gradient], blocks.tiles, [channels, outputs]) };
