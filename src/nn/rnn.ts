@@ -170,6 +170,10 @@ abstract class Recurrent extends Module {
     const single = x.shape.length === 2;
     const steps = single ? x.unsqueeze(1) : this.batchFirst ? x.transpose(0, 1) : x; // (T, B, I)
     const [T, B] = steps.shape as [number, number];
+    if (T === 0) {
+      const detail = `a sequence needs at least one step, got ${show(x.shape)}`;
+      throw new ShapeError(op, detail, { in: currentScope() });
+    }
     const initial = this.#initial(steps, states, single);
     const lengths = options.lengths && checkedLengths(op, options.lengths, { batch: B, most: T });
     const [out, last] = this.#layers(steps, initial, { ...options, lengths });

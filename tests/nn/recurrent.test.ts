@@ -272,6 +272,7 @@ describe("recurrent modules", () => {
     const cases: [() => unknown, string][] = [
       [() => net.forward(randn(5, 2, 4)), "ShapeError: GRU: the input must be (T, B, 3) or (T, 3), got [5,2,4]"],
       [() => lstm.forward(randn(5)), "ShapeError: LSTM: the input must be (B, T, 3) or (T, 3), got [5]"],
+      [() => net.forward(randn(0, 2, 3)), "ShapeError: GRU: a sequence needs at least one step, got [0,2,3]"],
       [() => net.forward(any([1])), "ArgumentError: GRU: the input must be a tensor, got an array"],
       [() => net.forward(x, randn(2, 3, 4)), "ShapeError: GRU: the state must be [2,2,4], got [2,3,4]"],
       [() => net.forward(x.select(1, 0), randn(2, 1, 4)), "ShapeError: GRU: the state must be [2,4], got [2,1,4]"],
