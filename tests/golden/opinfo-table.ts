@@ -60,6 +60,11 @@ const extreme =
     return [values, indices];
   };
 
+const pairOf = ({ values, indices }: { values: Tensor; indices: Tensor }) => [values, indices];
+
+const shownOr = (x: Tensor, mask: Tensor | null, value: number) =>
+  mask === null ? x : x.maskedFill(mask.logicalNot(), value);
+
 const convOptions = (k: Any) => ({ ...k, outputPadding: k.output_padding ?? 0 });
 
 const maxPool =
@@ -237,6 +242,19 @@ export const adapters: Record<string, Adapter> = {
   cross: (x, a, k) => derived.cross(x, a[0], a[1] ?? k.dim),
   diff: (x, a) => derived.diff(x, a[0], a[1]),
   isin: (x, a) => derived.isin(x, a[0]),
+
+  // along an axis
+  cumsum: (x, a, k) => x.cumsum(a[0], { dtype: k.dtype?.dtype }),
+  cumprod: (x, a, k) => x.cumprod(a[0], { dtype: k.dtype?.dtype }),
+  cummax: (x, a) => pairOf(x.cummax(a[0])),
+  cummin: (x, a) => pairOf(x.cummin(a[0])),
+  logcumsumexp: (x, a) => x.logcumsumexp(a[0]),
+  "masked.cumsum": (x, a, k) => shownOr(x, k.mask, 0).cumsum(a[0]),
+  "masked.cumprod": (x, a, k) => shownOr(x, k.mask, 1).cumprod(a[0]),
+  sort: (x, a, k) => pairOf(x.sort(a[0] ?? k.dim, { descending: a[1] ?? k.descending })),
+  argsort: (x, a, k) => x.argsort(a[0] ?? k.dim, { descending: a[1] ?? k.descending }),
+  msort: (x) => x.sort(0).values,
+  topk: (x, a, k) => pairOf(x.topk(a[0], a[1] ?? k.dim, { largest: a[2] ?? k.largest })),
 
   // products
   addmm: (x, a, k) => x.addmm(a[0], a[1], k),

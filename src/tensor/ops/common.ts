@@ -75,6 +75,13 @@ export function sumType(dtype: DType): DType {
   return isFloat(dtype) ? dtype : "int32";
 }
 
+/** The least (-1) or the largest (1) number of a dtype. */
+export function edge(dtype: DType, sign: 1 | -1): number {
+  if (isFloat(dtype)) return sign * Infinity;
+  if (dtype === "int32") return sign > 0 ? 2 ** 31 - 1 : -(2 ** 31);
+  return sign > 0 ? 255 : 0;
+}
+
 /** Refuses what is no dtype. */
 export function checkDtype(op: string, dtype: DType): void {
   if (dtypes.includes(dtype)) return;

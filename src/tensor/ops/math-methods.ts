@@ -6,9 +6,11 @@ import type { DType } from "../../ir/dtype.ts";
 import type { Axes, Operand, ReduceOptions, ValuesAndIndices } from "../shape-types.ts";
 import type { Tensor } from "../tensor.ts";
 import * as act from "./activations.ts";
+import * as cum from "./cumulative.ts";
 import * as el from "./elementwise.ts";
 import * as math from "./math.ts";
 import * as red from "./reduce.ts";
+import * as order from "./sort.ts";
 
 export abstract class MathMethods {
   // arithmetic
@@ -434,6 +436,39 @@ export abstract class MathMethods {
   }
   argmin(this: Tensor, axis?: number, options?: ReduceOptions): Tensor {
     return red.argmin(this, axis, options);
+  }
+
+  // along an axis
+
+  /** The sums of all elements up to each. */
+  cumsum(this: Tensor, axis: number, options?: cum.CumulativeOptions): Tensor {
+    return cum.cumsum(this, axis, options);
+  }
+  /** The products of all elements up to each. */
+  cumprod(this: Tensor, axis: number, options?: cum.CumulativeOptions): Tensor {
+    return cum.cumprod(this, axis, options);
+  }
+  /** The largest element up to each place, and where it is. */
+  cummax(this: Tensor, axis: number): ValuesAndIndices {
+    return cum.cummax(this, axis);
+  }
+  /** The smallest element up to each place, and where it is. */
+  cummin(this: Tensor, axis: number): ValuesAndIndices {
+    return cum.cummin(this, axis);
+  }
+  logcumsumexp(this: Tensor, axis: number): Tensor {
+    return cum.logcumsumexp(this, axis);
+  }
+  /** The elements in order along an axis, by default the last; stable, NaN as the largest. */
+  sort(this: Tensor, axis?: number, options?: order.SortOptions): ValuesAndIndices {
+    return order.sort(this, axis, options);
+  }
+  argsort(this: Tensor, axis?: number, options?: order.SortOptions): Tensor {
+    return order.argsort(this, axis, options);
+  }
+  /** The k largest or smallest elements along an axis, best first. */
+  topk(this: Tensor, k: number, axis?: number, options?: order.TopkOptions): ValuesAndIndices {
+    return order.topk(this, k, axis, options);
   }
 
   // dtypes
