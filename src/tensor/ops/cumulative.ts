@@ -23,7 +23,10 @@ interface Fold {
   readonly all: (x: Node, seen: Node) => Node;
 }
 
-const masked = (fn: "sum" | "prod" | "max" | "min", none: (dtype: DType) => number): Fold["all"] => {
+const masked = (
+  fn: "sum" | "prod" | "max" | "min",
+  none: (dtype: DType) => number,
+): Fold["all"] => {
   return (x, seen) => {
     const last = x.shape.length - 1;
     return n.reduce(fn, n.where(seen, x, none(x.dtype)), [last], false);
