@@ -17,6 +17,7 @@ import { recipes, textRecipes } from "./recipes.ts";
 import { optionOf } from "./settings.ts";
 import { standardOutput } from "./terminal.ts";
 import { evaluateRun, train } from "./train.ts";
+import { translateText } from "./translate-run.ts";
 import { oneOf, positive, UsageError, usageOf, wholeFrom } from "./usage.ts";
 
 const deviceNames = ["wasm", "reference"] as const;
@@ -38,6 +39,13 @@ function commands(): Command {
     .argument("[run]", "the folder of the run (the last one)")
     .action((run, options) => evaluateRun(recipes, { ...options, run }, terminal));
   addGenerate(anneal.command("generate").description("write with a trained language model"));
+  onMachine(anneal.command("translate").description("translate a sentence by a trained model"))
+    .argument("<text...>", "the sentence; the folder of a run may stand before it")
+    .option("--beams <n>", "beginnings that are followed", wholeFrom("--beams", 1))
+    .option("--picture <file>", "where the model looked, as SVG", "attention.svg")
+    .action((words: string[], options) =>
+      translateText({ ...options, ...runAndText(words) }, terminal),
+    );
   anneal
     .command("summary")
     .description("the layers of a model with shapes and counts")
@@ -105,6 +113,12 @@ function addGenerate(generate: Command): void {
     .option("--top-p <x>", "draw from the fewest that sum to p", positive("--top-p"))
     .option("--seed <n>", "the same seed writes the same (1)", wholeFrom("--seed", 0))
     .action((run, options) => generateText(textRecipes, { ...options, run }, terminal));
+}
+
+/** `RUN "…"`, or `"…"` alone for the last run. */
+function runAndText(words: readonly string[]): { run?: string; text: string } {
+  const [first = "", ...rest] = words;
+  return rest.length > 0 ? { run: first, text: rest.join(" ") } : { text: first };
 }
 
 function atLeastZero(text: string): number {

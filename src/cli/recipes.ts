@@ -5,8 +5,9 @@ import { lmRecipe } from "./lm.ts";
 import { mnistRecipe } from "./mnist.ts";
 import { namesRecipe } from "./names.ts";
 import type { AnyRecipe } from "./recipe.ts";
+import { translateRecipe } from "./translate.ts";
 
 /** Those that write. */
 export const textRecipes: readonly TextRecipe[] = [lmRecipe, namesRecipe];
 
-export const recipes: readonly AnyRecipe[] = [mnistRecipe, ...textRecipes];
+export const recipes: readonly AnyRecipe[] = [mnistRecipe, ...textRecipes, translateRecipe];

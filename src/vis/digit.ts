@@ -19,8 +19,9 @@ const shades = " .:-=+*#%@";
 const esc = String.fromCharCode(27);
 
 /**
- * A picture as lines of text. In colour every pixel has its grey, ink bright on dark; without, blocks
- * where there is more than half of full ink; in ASCII a character for the mean of two pixels.
+ * A picture as lines of text. In colour every pixel has its grey, ink bright on dark; without,
+ * blocks where there is more than half of full ink; in ASCII a character for the mean of two
+ * pixels.
  *
  * @example
  * console.log(drawDigit({ pixels, rows: 28, cols: 28 }, { unicode: true, margin: 3 }));

@@ -1,6 +1,7 @@
 // anneal/vis: what a run looked like: drawings in text, and a report as one HTML file. Names only.
 
 export { type DigitStyle, drawDigit, type Picture } from "./digit.ts";
+export { type HeatMap, heatMap } from "./heat-map.ts";
 export { type Line, type LineChartOptions, lineChart } from "./line-chart.ts";
 export { confusions, drawMatrix, type Matrix } from "./matrix.ts";
 export { pngDataUrl } from "./picture.ts";

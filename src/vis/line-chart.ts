@@ -1,11 +1,12 @@
-// lineChart: a few series over one axis as an SVG picture that needs nothing else and follows the reader's
-// light or dark mode. Not here: charts that answer the mouse (report-charts.ts), series as text
-// (series.ts).
+// lineChart: a few series over one axis as an SVG picture that needs nothing else and follows the
+// reader's light or dark mode. Not here: charts that answer the mouse (report-charts.ts), series as
+// text (series.ts).
 
 import { ArgumentError } from "../util/errors.ts";
 import { escapeHtml } from "./report-parts.ts";
 
-/** One line: its points are (x[i], y[i]); without x, (i, y[i]). What is no finite number leaves a gap. */
+/** One line: its points are (x[i], y[i]); without x, (i, y[i]). What is no finite number leaves
+ * a gap. */
 export interface Line {
   readonly label: string;
   readonly y: readonly number[];
@@ -50,7 +51,8 @@ const margin = { left: 68, right: 20, top: 64, bottom: 46 };
  * A chart of lines as the text of an SVG file.
  *
  * @example
- * await writeFile("loss.svg", lineChart([{ label: "training", y: losses }], { log: true, x: "step" }));
+ * await writeFile("loss.svg", lineChart([{ label: "training", y: losses }], { log: true, x: "step"
+ * }));
  */
 export function lineChart(lines: readonly Line[], options: LineChartOptions = {}): string {
   const { title = "", x = "", y = "", log = false, width = 720, height = 400 } = options;
@@ -99,7 +101,8 @@ function pointsOf({ label, x, y }: Line, log: boolean): Point[] {
   });
 }
 
-// --- scales -------------------------------------------------------------------------------------------
+// --- scales
+// -------------------------------------------------------------------------------------------
 
 function part({ least, most }: Scale, value: number): number {
   return most > least ? (value - least) / (most - least) : 0.5;
@@ -135,7 +138,8 @@ function numberText(value: number): string {
   return String(Number(value.toPrecision(6)));
 }
 
-// --- marks --------------------------------------------------------------------------------------------
+// --- marks
+// --------------------------------------------------------------------------------------------
 
 function text(x: number, y: number, content: string, kind = "", anchor = "start"): string {
   const place = `x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"`;

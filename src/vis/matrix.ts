@@ -1,5 +1,6 @@
-// A confusion matrix as text, readable without colour: rows are what the sample is, columns what the
-// model said, a dot is none. Not here: counting (train/), or the table of a report (report-parts.ts).
+// A confusion matrix as text, readable without colour: rows are what the sample is, columns what
+// the model said, a dot is none. Not here: counting (train/), or the table of a report
+// (report-parts.ts).
 
 import { padTo, paintOf, type TextStyle } from "./style.ts";
 import { percent } from "./table.ts";

@@ -4,7 +4,8 @@
 import { PNG } from "pngjs";
 import type { Picture } from "./digit.ts";
 
-/** A picture as a grey PNG in a data URL: ink white on black, or as `invert` says black on white. */
+/** A picture as a grey PNG in a data URL: ink white on black, or as `invert` says black on
+ * white. */
 export function pngDataUrl({ pixels, rows, cols }: Picture, { invert = false } = {}): string {
   const png = new PNG({ width: cols, height: rows });
   for (let i = 0; i < rows * cols; i++) {

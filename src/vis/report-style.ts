@@ -1,5 +1,5 @@
-// How a report looks: one column of sections, light or dark as the reader's system is, readable on a
-// telephone and in print.
+// How a report looks: one column of sections, light or dark as the reader's system is, readable on
+// a telephone and in print.
 
 /** The style sheet of reports. */
 export const reportCss = `

@@ -1,6 +1,6 @@
-// report: a run as one HTML file that needs nothing else: no network, no folder beside it. The charts
-// are uPlot's, inlined. Not here: how the parts look (report-parts.ts, report-style.ts), what draws the
-// charts in the page (report-charts.ts).
+// report: a run as one HTML file that needs nothing else: no network, no folder beside it. The
+// charts are uPlot's, inlined. Not here: how the parts look (report-parts.ts, report-style.ts),
+// what draws the charts in the page (report-charts.ts).
 
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -120,7 +120,8 @@ function inScript(text: string): string {
 }
 
 /** A file of the chart library: beside this file in the published package, else from its package. The
- *  address in its first line loses its scheme, so that a report visibly refers to nothing outside. */
+ *  address in its first line loses its scheme, so that a report visibly refers to nothing outside.
+ * */
 function chartLibrary(name: string): string {
   const beside = new URL(`./vendor/${name}`, import.meta.url);
   try {

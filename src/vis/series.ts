@@ -13,8 +13,8 @@ export interface SparklineOptions extends TextStyle {
 }
 
 /**
- * A series as one line of small bars between its least and its greatest value; what is no finite number
- * is an `x`.
+ * A series as one line of small bars between its least and its greatest value; what is no finite
+ * number is an `x`.
  *
  * @example
  * console.log(sparkline([3, 2, 1.5, 1.2], { unicode: true })); // █▄▂▁

@@ -1,5 +1,5 @@
-// How text is dressed for a terminal: colours and block characters, or neither. Every drawing function
-// takes a style and returns a string; who asks the terminal what it can is whoever prints.
+// How text is dressed for a terminal: colours and block characters, or neither. Every drawing
+// function takes a style and returns a string; who asks the terminal what it can is whoever prints.
 // Not here: the drawings (table.ts, digit.ts, matrix.ts, series.ts).
 
 import pico from "picocolors";
