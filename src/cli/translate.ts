@@ -70,13 +70,15 @@ export const translateRecipe: Recipe<typeof translateSettings> = {
       weightDecay: 1e-4,
     });
     const steps = epochs * data.train.length;
-    const count = (n: number) => n.toLocaleString("en");
     const smoothing = presets[config.model].smoothing;
     return {
       model,
       summary: summaryOf(model),
-      data: `${from} to ${to}: ${count(data.trainCount)} sentences to train, ${count(data.validationCount)} to validate, ${count(data.test.from.length)} to test`,
-      method: `AdamW, warm-up and cosine from ${lr}, batch ${batch}, ${config.pieces} pieces of words, seed ${seed}`,
+      data: `${from} to ${to}: ${countsOf(data)}`,
+      method: [
+        `AdamW, warm-up and cosine from ${lr}, batch ${batch}`,
+        `${config.pieces} pieces of words, seed ${seed}`,
+      ].join(", "),
       ...{ epochs, train: data.train, validation: data.validation, optimizer },
       loss: (logits, target) => wordLoss(logits, target, smoothing),
       schedule: warmCosine(optimizer, { warmup: Math.min(400, steps / 10), steps, least: 0.05 }),
@@ -87,6 +89,13 @@ export const translateRecipe: Recipe<typeof translateSettings> = {
     };
   },
 };
+
+function countsOf({ trainCount, validationCount, test }: Translations): string {
+  const [train, validate, judge] = [trainCount, validationCount, test.from.length].map((n) =>
+    n.toLocaleString("en"),
+  );
+  return `${train} sentences to train, ${validate} to validate, ${judge} to test`;
+}
 
 /** The model of a run, with weights of no meaning yet. */
 export function translatorOf(config: TranslateConfig, tokenizer: Tokenizer): TranslationModel {
