@@ -8,6 +8,7 @@ import { isFloat } from "../ir/dtype.ts";
 import { isOp, Node, topological } from "../ir/node.ts";
 import type { Attrs, MovementOp, Op, SingleOp } from "../ir/op.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
+import { softmaxSlope } from "./composite.ts";
 import { binaryVjp, unaryVjp } from "./elementwise.ts";
 import { reduceRule } from "./reduce.ts";
 import { scanJvp } from "./scan.ts";
@@ -68,6 +69,8 @@ export const jvpRules: { [K in SingleOp]: JvpRule<K> } = {
   gather: (node, [t]) => t && again(node, [t, node.src[1]!], node.attrs),
   scatterAdd: scattered,
   scatter: scattered,
+  // Its Jacobian is symmetric.
+  softmax: (node, [t]) => softmaxSlope(node, t!),
   contract: bilinear((a, b, attrs: Attrs["contract"]) => contract(a, b, attrs)),
   conv: bilinear((x, w, attrs: Attrs["conv"]) => conv(x, w, attrs)),
   convWeights: bilinear((x, g, attrs: Attrs["convWeights"]) => convWeights(x, g, attrs)),

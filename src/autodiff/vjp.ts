@@ -18,6 +18,7 @@ import {
 import { isFloat } from "../ir/dtype.ts";
 import type { Node } from "../ir/node.ts";
 import type { Op, SingleOp } from "../ir/op.ts";
+import { softmaxSlope } from "./composite.ts";
 import { convVjp, convWeightsVjp } from "./conv.ts";
 import { binaryVjp, unaryVjp } from "./elementwise.ts";
 import { movementVjp } from "./movement.ts";
@@ -48,6 +49,7 @@ export const vjp: { [K in SingleOp]: VjpRule<K> } = {
     contract(g, b!, { a: l.out, b: l.b, out: l.a }),
     contract(a!, g, { a: l.a, b: l.out, out: l.b }),
   ],
+  softmax: (node, g) => [softmaxSlope(node, g)],
   conv: convVjp,
   convWeights: convWeightsVjp,
   const: leaf,

@@ -71,6 +71,7 @@ export const batchRules: { [K in SingleOp]: BatchRule<K> } = {
   gather: lifted(({ attrs }) => ({ axis: attrs.axis + 1 })),
   scatterAdd: lifted(({ attrs }) => ({ axis: attrs.axis + 1 })),
   scatter: lifted(({ attrs }) => ({ axis: attrs.axis + 1 })),
+  softmax: lifted(({ attrs }) => ({ axes: later(attrs.axes) })),
   contract: batchContract,
   conv: batchConv,
   convWeights: batchConvWeights,

@@ -252,6 +252,13 @@ function scattered(
   return new Node(op, base.dtype, base.shape, [base, index, update], { axis });
 }
 
+/** exp(x) over its sum along axes. */
+export function softmax(x: Node, axes: readonly number[]): Node {
+  checkAxes("softmax", axes, x.shape.length);
+  if (!isFloat(x.dtype)) throw new DtypeError("softmax", `needs a float tensor, got ${x.dtype}`);
+  return new Node("softmax", x.dtype, x.shape, [x], { axes: [...axes].sort((p, q) => p - q) });
+}
+
 /** The source of permutes, with the labels of its own axes. */
 function unpermute(x: Node, labels: string): [Node, string] {
   let [source, names] = [x, [...labels]];

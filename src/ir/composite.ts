@@ -1,12 +1,27 @@
 // Composites: ops that are defined by other ops. `expand` is their one definition; a backend or the
 // gradient table may know a faster or stabler way, never another meaning.
-// Not here: composites that never need a rule of their own (softmax, norms: see tensor/ and nn/).
+// Not here: composites that never need a rule of their own (norms, losses: see tensor/ and nn/).
 
-import { contract, pad, reshape, slice, window } from "./build.ts";
+import {
+  binary,
+  contract,
+  expand as growTo,
+  pad,
+  reduce,
+  reshape,
+  slice,
+  unary,
+  window,
+} from "./build.ts";
 import type { Node } from "./node.ts";
 import type { Op } from "./op.ts";
 
-export const compositeOps = ["conv", "convWeights"] as const satisfies readonly Op[];
+export const compositeOps = [
+  "softmax",
+  "gelu",
+  "conv",
+  "convWeights",
+] as const satisfies readonly Op[];
 export type CompositeOp = (typeof compositeOps)[number];
 
 const compositeSet: ReadonlySet<string> = new Set(compositeOps);
@@ -18,9 +33,18 @@ export function isComposite(node: Node): node is Node<CompositeOp> {
 
 /** The graph of primitives that a composite stands for, over the same sources. */
 export const expand: { [K in CompositeOp]: (node: Node<K>) => Node } = {
+  softmax: expandSoftmax,
   conv: expandConv,
   convWeights: expandConvWeights,
 };
+
+// exp(x - max x), so that nothing overflows, over its sum.
+function expandSoftmax({ src, attrs, shape }: Node<"softmax">): Node {
+  const x = src[0]!;
+  const high = growTo(reduce("max", x, attrs.axes), shape);
+  const powers = unary("exp", binary("sub", x, high));
+  return binary("div", powers, growTo(reduce("sum", powers, attrs.axes), shape));
+}
 
 /** One letter for each spatial axis of a convolution: in the image, and inside the window. */
 export const imageLabels = "uvwxyz";

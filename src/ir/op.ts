@@ -70,6 +70,8 @@ export interface Attrs {
   /** An einsum of two operands. Labels in a, b and out are batch; in one operand and out are rows
    *  (a) or columns (b); in a and b only are summed. */
   contract: { a: string; b: string; out: string };
+  /** A composite: exp(x) over its sum along axes. */
+  softmax: { axes: readonly number[] };
   /** A composite: cross-correlation over the trailing axes. src: x (B,C,…), w (O,C/groups,…). */
   conv: {
     stride: readonly number[];

@@ -38,6 +38,7 @@ const calls: { [K in Op]: Write<K> } = {
   scatterAdd: (n, src) => call("scatterAdd", ...src, number(n.attrs.axis)),
   scatter: (n, src) => call("scatter", ...src, number(n.attrs.axis)),
   contract: (n, src) => call("contract", ...src, object(n.attrs)),
+  softmax: (n, [x]) => call("softmax", x!, list(n.attrs.axes)),
   conv: (n, src) => call("conv", ...src, object(n.attrs)),
   convWeights: (n, src) => call("convWeights", ...src, object(n.attrs)),
   const: (n) => call("constant", number(n.attrs.value), text(n.dtype)),

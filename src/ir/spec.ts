@@ -33,6 +33,7 @@ const sources: { [K in Op]: number | null } = {
   scatterAdd: 3,
   scatter: 3,
   contract: 2,
+  softmax: 1,
   conv: 2,
   convWeights: 2,
   const: 0,
@@ -222,6 +223,11 @@ const legal: { [K in Op]: Legal<K> } = {
       ],
     ];
   },
+  softmax: (n, x) => [
+    ...asSource(n, x!),
+    ["the dtype is a float", isFloat(n.dtype)],
+    ["axes are in increasing order", isAxes(n.attrs.axes, x!) && isSorted(n.attrs.axes)],
+  ],
   conv: (n, x, w) => convolution(n.attrs, n.dtype, { x: x!, w: w!, y: n }),
   convWeights: (n, x, g) => [
     ...convolution(n.attrs, n.dtype, { x: x!, w: n, y: g! }),

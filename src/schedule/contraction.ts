@@ -98,7 +98,7 @@ function rolesOf(
       const n = sizes.get(column) as number;
       const padded = Math.ceil(n / planner.target.columns) * planner.target.columns;
       const stride = coefs?.get(sums[sums.length - 1] ?? "") ?? 1;
-      const wide = stride * 4 >= 2048 && depth * n >= 32768 && rows >= 32;
+      const wide = stride * 4 >= 512 && depth * n >= 32768 && rows >= 32;
       const pack = coefs?.get(column) !== 1 || wide || once;
       const perColumn = (depth * total) / n;
       let cost = (pack && !once ? sizeOf(b.shape) : 0) + (perColumn * (padded - n)) / 16;

@@ -253,9 +253,13 @@ function stridesByLoops(
   const outerLoop = coords.map((c) =>
     c.coef.findIndex((k, i) => k !== 0 && lowerer.extents[i] > 1),
   );
-  const ranks = outerLoop.map((id) => (id < 0 ? -1 : loops.indexOf(id)));
+  const last = loops[loops.length - 1];
+  const ranks = outerLoop.map((id, axis) => {
+    if (last !== undefined && (coords[axis].coef[last] ?? 0) !== 0) return loops.length;
+    return id < 0 ? -1 : loops.indexOf(id);
+  });
   // An axis that was split and whose parts are not neighbours in the loops has no single stride that
-  // suits them; its outermost part then decides.
+  // suits them; the part that runs fastest decides, else the outermost.
   const order = shape.map((_, i) => i).sort((a, b) => ranks[a] - ranks[b] || a - b);
   return stridesInOrder(shape, order);
 }

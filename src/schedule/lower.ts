@@ -171,7 +171,9 @@ export class Lowerer {
     const inside = coords.map((c, i) => shiftForm(c, -lo[i]));
     const ranges: Range[] = [];
     for (let i = 0; i < coords.length; i++) {
-      if (lo[i] > 0 || hi[i] > 0) ranges.push({ at: inside[i], size: source.shape[i] });
+      if (lo[i] > 0 || hi[i] > 0) {
+        ranges.push(coarseRange({ at: inside[i], size: source.shape[i] }, this.extents));
+      }
     }
     const x = this.expr(source, inside);
     return { k: "masked", dtype: node.dtype, ranges, x, fill: value };
@@ -205,6 +207,22 @@ export class Lowerer {
       fault: this.fault(node, `an index is outside [0, ${size})`),
     };
   }
+}
+
+/** The same range over fewer loops: counters that stay inside a step into which the range divides have no
+ *  say. 0 ≤ 32·i + j - 64 < 32 with j < 32 is 0 ≤ i - 2 < 1, and the same for all lanes of j. */
+export function coarseRange(range: Range, extents: readonly number[]): Range {
+  const { at, size } = range;
+  const steps = [...new Set(at.coef)].filter((c) => c > 1).sort((p, q) => q - p);
+  for (const step of steps) {
+    if (at.base % step !== 0 || size % step !== 0) continue;
+    const inner = at.coef.map((c) => (c % step === 0 ? 0 : c));
+    const most = inner.reduce((sum, c, i) => sum + c * (extents[i] - 1), 0);
+    if (most >= step || inner.some((c) => c < 0)) continue;
+    const coef = at.coef.map((c, i) => (inner[i] === 0 ? c / step : 0));
+    return { at: { base: at.base / step, coef }, size: size / step };
+  }
+  return range;
 }
 
 /** Whether a placement is dense and in row-major order (axes of size 1 have no say). */

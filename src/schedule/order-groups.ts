@@ -1,8 +1,9 @@
 // The order in which groups run, and which of them may write a new value straight over the old one:
 // only when every other reader of the old value has run, and its own reads are at the same place.
 
+import { itemSize } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
-import { isOp, type Node } from "../ir/node.ts";
+import { isOp, type Node, sizeOf } from "../ir/node.ts";
 import { isElementwise } from "../ir/op.ts";
 import { dependencies, owners } from "./fuse.ts";
 import {
@@ -27,6 +28,7 @@ export function orderGroups(
 ): Order {
   const owner = owners(groups);
   const deps = new Map(groups.map((g) => [g, dependencies(g, realized, owner)]));
+  const users = readersOfLarge(deps);
   const readers = readersOfInputs(graph, groups, realized);
   const direct = new Map<Node, number>();
   graph.outputs.forEach((node, i) => {
@@ -42,7 +44,7 @@ export function orderGroups(
     direct.set(node, into);
   });
   const writing = new Set([...direct.keys()].map((n) => owner.get(n) as Group));
-  return { groups: sort(groups, deps, writing, hasFaults(groups)), direct };
+  return { groups: sort(groups, deps, users, writing, hasFaults(groups)), direct };
 }
 
 function readersOfInputs(
@@ -136,10 +138,12 @@ function hasFaults(groups: readonly Group[]): boolean {
   return false;
 }
 
-/** Depth first, in the given order. With faults, all that writes into state comes last. */
+/** Depth first, in the given order; but what is the last to read something large comes as soon as it can,
+ *  while that is still in the caches. With faults, all that writes into state comes last. */
 function sort(
   groups: readonly Group[],
   deps: ReadonlyMap<Group, ReadonlySet<Group>>,
+  users: ReadonlyMap<Group, readonly Group[]>,
   writing: ReadonlySet<Group>,
   writesLast: boolean,
 ): Group[] {
@@ -159,8 +163,35 @@ function sort(
     done.add(g);
     for (const d of deps.get(g) as Set<Group>) visit(d);
     order.push(g);
+    for (const d of deps.get(g) as Set<Group>) {
+      for (const r of users.get(d) ?? []) if (isDue(r)) visit(r);
+    }
   };
-  if (writesLast) for (const g of groups) if (!isLate(g)) visit(g);
+  /** Whether a group could run, and then frees more memory than it takes. */
+  const isDue = (g: Group): boolean => {
+    const mine = [...(deps.get(g) as Set<Group>)];
+    if (done.has(g) || (holdsBack && isLate(g)) || !mine.every((d) => done.has(d))) return false;
+    const ends = (d: Group) => users.get(d)?.every((u) => u === g || done.has(u)) ?? false;
+    return mine.reduce((sum, d) => sum + (ends(d) ? bytesOf(d) : 0), 0) > bytesOf(g);
+  };
+  let holdsBack = writesLast;
+  if (holdsBack) for (const g of groups) if (!isLate(g)) visit(g);
+  holdsBack = false;
   for (const g of groups) visit(g);
   return order;
+}
+
+/** Bytes from which it matters how long a result must be kept. */
+const large = 1 << 17;
+
+function bytesOf({ items }: Group): number {
+  return items.reduce((sum, n) => sum + sizeOf(n.shape) * itemSize[n.dtype], 0);
+}
+
+/** Who reads each large result. */
+function readersOfLarge(deps: ReadonlyMap<Group, ReadonlySet<Group>>): Map<Group, Group[]> {
+  const users = new Map<Group, Group[]>();
+  for (const g of deps.keys()) if (bytesOf(g) >= large) users.set(g, []);
+  for (const [g, mine] of deps) for (const d of mine) users.get(d)?.push(g);
+  return users;
 }

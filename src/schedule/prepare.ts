@@ -29,6 +29,7 @@ export function prepareRules(target: Target): Rules {
 }
 
 const rules: Rules = {
+  softmax: composites.softmax,
   scatter: checkFirst,
   scatterAdd: checkFirst,
   contract: (n) => (asProduct(n) ? productAndSum(n) : splitSums(n)),

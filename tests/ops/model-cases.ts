@@ -48,6 +48,14 @@ function* rowwise(): Generator<Case> {
     const x = leaf(shape, smooth ? "float64" : "float32");
     const params = [leaf([D], x.dtype, 2), leaf([D], x.dtype, 3)];
     yield { name: `softmax [${shape}]`, leaves: [x], build: (x) => softmax(x!), smooth };
+    for (const axes of [[shape.length - 1], shape.map((_, i) => i)]) {
+      yield {
+        name: `softmax [${shape}] over ${axes}, the composite`,
+        leaves: [x],
+        build: (x) => ir.softmax(x!, axes),
+        smooth,
+      };
+    }
     yield {
       name: `log softmax [${shape}]`,
       leaves: [x],

@@ -237,9 +237,7 @@ function sumKeep(x: Node, at: readonly number[]): Node {
 /** exp x / Σ exp x along an axis. */
 export function softmax(x: Tensor, axis: number): Tensor {
   return along("softmax", axis, x, (v, at) => {
-    const high = b.detach(at.length === 0 ? v : b.reduce("max", v, at));
-    const powers = n.exp(n.sub(v, high));
-    return n.div(powers, sumKeep(powers, at));
+    return b.softmax(v, at);
   });
 }
 
