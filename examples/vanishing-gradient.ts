@@ -74,8 +74,8 @@ async function train(name: string, model: Adder, lr: number): Promise<void> {
  *  weights are in a cell here, whose state gets a nudge of 0 before each step. */
 async function gradientNorms({ net, head }: Adder): Promise<number[]> {
   const cell = net instanceof nn.LSTM ? new nn.LSTMCell(2, H) : new nn.RNNCell(2, H);
-  cell.weight_ih = net.weight_ih_l0!;
-  cell.weight_hh = net.weight_hh_l0!;
+  cell.weight_ih = net.weight_ih_l0;
+  cell.weight_hh = net.weight_hh_l0;
   cell.bias_ih = net.bias_ih_l0!;
   cell.bias_hh = net.bias_hh_l0!;
   const count = net instanceof nn.LSTM ? 2 : 1; // h, or h and c

@@ -4,11 +4,12 @@
 // steps at once. Not here: the loop, layers and directions (rnn.ts).
 
 import { show } from "../ir/build.ts";
+import { isFloat } from "../ir/dtype.ts";
 import { currentScope } from "../ir/node.ts";
 import { zeros } from "../tensor/create.ts";
 import { needTensor } from "../tensor/ops/common.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { ArgumentError, ShapeError } from "../util/errors.ts";
+import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
 import * as init from "./init.ts";
 import { type BiasOption, checkCount, checkOptions } from "./linear.ts";
 import { inScope, Module } from "./module.ts";
@@ -169,7 +170,7 @@ abstract class Cell extends Module {
 
   /** One step; a missing state is zeros. x (B, I) or (I), states (B, H) or (H). */
   protected step(x: Tensor, state: readonly Tensor[] | null): Tensor[] {
-    needTensor(this.constructor.name, x, "the input");
+    checkFloat(this.constructor.name, x);
     const { weight_ih: ih, weight_hh: hh, bias_ih: biasIh, bias_hh: biasHh } = this;
     const w = { ih, hh, biasIh, biasHh };
     const given = this.#checked(x, state);
@@ -200,6 +201,16 @@ abstract class Cell extends Module {
     const bias = this.bias_ih === null ? ", no bias" : "";
     return `${this.inputSize} -> ${this.hiddenSize}${bias}`;
   }
+}
+
+/** Refuses an input that is no float tensor: PyTorch's tokens (B, T) would pass for one sample (T, I). */
+export function checkFloat(op: string, x: Tensor): void {
+  needTensor(op, x, "the input");
+  if (isFloat(x.dtype)) return;
+  throw new DtypeError(op, `the input must be float, got ${x.dtype}`, {
+    hint: "tokens go through an nn.Embedding first",
+    in: currentScope(),
+  });
 }
 
 /** Refuses states that are not as many, or not of the shapes, that are wanted. */

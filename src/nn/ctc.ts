@@ -9,6 +9,7 @@
 // -log (α_T(2S) + α_T(2S-1)).
 
 import { show } from "../ir/build.ts";
+import { isFloat } from "../ir/dtype.ts";
 import { currentScope, withScope } from "../ir/node.ts";
 import { arange, full } from "../tensor/create.ts";
 import { needOptions, needTensor } from "../tensor/ops/common.ts";
@@ -112,6 +113,13 @@ function checkInputs(logProbs: Tensor, targets: Tensor, options: CtcOptions, bla
   needTensor("ctcLoss", logProbs, "the input");
   needTensor("ctcLoss", targets, "the target");
   needOptions("ctcLoss", options, "use { blank: 0 }");
+  if (!isFloat(logProbs.dtype)) {
+    const detail = `the input must be log probabilities, got ${logProbs.dtype}`;
+    throw new DtypeError("ctcLoss", detail, {
+      hint: "use logits.logSoftmax(-1)",
+      in: currentScope(),
+    });
+  }
   const rank = logProbs.shape.length;
   if (rank !== 2 && rank !== 3) {
     const detail = `the input must be (T, B, C) or (T, C), got ${show(logProbs.shape)}`;

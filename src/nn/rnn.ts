@@ -5,13 +5,13 @@
 import { show } from "../ir/build.ts";
 import { currentScope } from "../ir/node.ts";
 import { zeros } from "../tensor/create.ts";
-import { needTensor } from "../tensor/ops/common.ts";
 import { cat, stack } from "../tensor/ops/join.ts";
 import { scan } from "../tensor/scan.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import {
   type CellWeights,
+  checkFloat,
   checkStates,
   type ForgetOption,
   plainRecurrence,
@@ -72,6 +72,8 @@ interface Pass {
 
 // What the three networks share: parameters by name, the layers, the directions.
 abstract class Recurrent extends Module {
+  declare weight_ih_l0: Tensor; // (G·H, I)
+  declare weight_hh_l0: Tensor; // (G·H, R)
   [name: `weight_${string}`]: Tensor;
   [name: `bias_${string}`]: Tensor | undefined;
   readonly inputSize: number;
@@ -183,7 +185,7 @@ abstract class Recurrent extends Module {
 
   #checkInput(x: Tensor): void {
     const op = this.constructor.name;
-    needTensor(op, x, "the input");
+    checkFloat(op, x);
     const rank = x.shape.length;
     if ((rank === 2 || rank === 3) && x.shape.at(-1) === this.inputSize) return;
     const batched = this.batchFirst ? "B, T" : "T, B";

@@ -179,6 +179,7 @@ describe("ctcLoss", () => {
     const any = (value: unknown) => value as any;
     const cases: [() => unknown, string][] = [
       [() => nn.ctcLoss(randn(4), y, [4], [2]), "ShapeError: ctcLoss: the input must be (T, B, C) or (T, C), got [4]"],
+      [() => nn.ctcLoss(x.int(), y, [4, 4], [2, 2]), "DtypeError: ctcLoss: the input must be log probabilities, got int32"],
       [() => nn.ctcLoss(x, y.float(), [4, 4], [2, 2]), "DtypeError: ctcLoss: targets must be int32 labels, got float32"],
       [() => nn.ctcLoss(x, y, [4, 5], [2, 2]), "ArgumentError: ctcLoss: input length 5 of sample 1 is outside of 1 to 4"],
       [() => nn.ctcLoss(x, y, [4, 0], [2, 2]), "ArgumentError: ctcLoss: input length 0 of sample 1 is outside of 1 to 4"],
