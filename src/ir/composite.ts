@@ -16,12 +16,7 @@ import {
 import type { Node } from "./node.ts";
 import type { Op } from "./op.ts";
 
-export const compositeOps = [
-  "softmax",
-  "gelu",
-  "conv",
-  "convWeights",
-] as const satisfies readonly Op[];
+export const compositeOps = ["softmax", "conv", "convWeights"] as const satisfies readonly Op[];
 export type CompositeOp = (typeof compositeOps)[number];
 
 const compositeSet: ReadonlySet<string> = new Set(compositeOps);
