@@ -47,6 +47,14 @@ export function barsOf({ results, bundleKb }: Results): Bar[] {
       [`${training.length} workloads`, geometricMean(training.map((row) => row.ratio))],
     ]),
     atMost("inference at batch 1 ÷ PyTorch 1.13", 0.4, ratios(rows(["cnn_mnist_infer1"]))),
+    atMost("gpt_nano ÷ PyTorch's best", 0.5, rows(["gpt_nano"]).map(overTorch)),
+    atMost("attention ÷ PyTorch's best", 0.6, rows(["attention"]).map(overTorch)),
+    atMost("gpt_infer ÷ PyTorch's best", 0.2, rows(["gpt_infer"]).map(overTorch)),
+    atMost(
+      "first step of gpt_nano, from the start of the process, ms",
+      800,
+      all(["gpt_nano"]).map((row) => [nameOf(row), row.firstStepMs]),
+    ),
     atMost(
       "every training workload ÷ best of any peer",
       1,
@@ -124,6 +132,14 @@ export function geometricMean(values: (number | null)[]): number | null {
   const known = values.filter((v): v is number => v !== null);
   if (known.length === 0) return null;
   return Math.exp(known.reduce((sum, v) => sum + Math.log(v), 0) / known.length);
+}
+
+/** Anneal's median over that of the quickest PyTorch, old, new or compiled. */
+function overTorch(row: Row): Figure {
+  const families = ["torch", "torch-new", "torch-compile"] as const;
+  const mine = timed(row.anneal)?.median;
+  const others = families.flatMap((family) => timed(row.peers[family])?.median ?? []);
+  return [nameOf(row), mine && others.length ? mine / Math.min(...others) : null];
 }
 
 /** Anneal's median over the best of tfjs and jax-js. */

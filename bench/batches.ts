@@ -2,19 +2,19 @@
 // product of the inputs. Classes of pixels: a brighter disc on noise is to be found. Text: each
 // character mostly says which comes next.
 import { type Block, fill } from "./draw.ts";
-import { type InferSpec, type TrainSpec, takesTokens } from "./workloads.ts";
+import { type NetworkSpec, takesTokens } from "./workloads.ts";
 
 type Next = () => number;
 type Maker = (i: number) => Block[];
 
 /** Returns what makes batch `i`: `x0` and `y0`, and so on. */
-export function batchMaker(spec: TrainSpec | InferSpec, next: Next): Maker {
+export function batchMaker(spec: NetworkSpec, next: Next): Maker {
   if (takesTokens(spec)) return characters(spec, next);
-  const loss = spec.kind === "infer" ? "crossEntropy" : spec.loss;
+  const loss = spec.kind === "train" ? spec.loss : "crossEntropy";
   return { crossEntropy: patterns, pixels: discs, mse: products }[loss](spec, next);
 }
 
-function patterns(spec: TrainSpec | InferSpec, next: Next): Maker {
+function patterns(spec: NetworkSpec, next: Next): Maker {
   const size = count(spec.input);
   const classes = spec.sizes[spec.sizes.length - 1]!;
   const patternOf = Array.from({ length: classes }, () => fill([size], next));
@@ -33,7 +33,7 @@ function patterns(spec: TrainSpec | InferSpec, next: Next): Maker {
 }
 
 /** The targets are what comes next at each step, sample after sample. */
-function characters(spec: TrainSpec | InferSpec, next: Next): Maker {
+function characters(spec: NetworkSpec, next: Next): Maker {
   const [vocabulary] = spec.sizes as [number];
   const [T] = spec.input as [number];
   const draw = () => Math.floor(next() * vocabulary);
@@ -52,7 +52,7 @@ function characters(spec: TrainSpec | InferSpec, next: Next): Maker {
   };
 }
 
-function products(spec: TrainSpec | InferSpec, next: Next): Maker {
+function products(spec: NetworkSpec, next: Next): Maker {
   const size = count(spec.input);
   return (i) => {
     const x = fill([spec.batch * size], () => 2 * next() - 1);
@@ -64,7 +64,7 @@ function products(spec: TrainSpec | InferSpec, next: Next): Maker {
   };
 }
 
-function discs(spec: TrainSpec | InferSpec, next: Next): Maker {
+function discs(spec: NetworkSpec, next: Next): Maker {
   const [colours, height, width] = spec.input as [number, number, number];
   return (i) => {
     const x = fill([spec.batch, ...spec.input], () => 0.75 * next());
@@ -85,7 +85,7 @@ function discs(spec: TrainSpec | InferSpec, next: Next): Maker {
 
 function blocks(
   i: number,
-  { batch, input }: TrainSpec | InferSpec,
+  { batch, input }: NetworkSpec,
   x: Float32Array | Int32Array,
   y: Omit<Block, "name">,
 ): Block[] {

@@ -217,9 +217,8 @@ async function startAgain(
   outcome: Outcome,
   { starts, patience }: MeasureOptions,
 ): Promise<void> {
-  const { kind } = workloads[work]!;
   const first = outcome.firstStepMs;
-  if ((kind !== "train" && kind !== "infer") || !first || first > QUICK_START_MS) return;
+  if (!("net" in workloads[work]!) || !first || first > QUICK_START_MS) return;
   const times = [first];
   while (times.length < starts) {
     const child = new Child(outcome.peer);

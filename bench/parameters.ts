@@ -3,10 +3,9 @@
 // 1/sqrt(fan in), batch norms 1 and 0; recurrent ones within 1/sqrt(units). Not here: the networks
 // themselves (peers/).
 import { type Block, fill } from "./draw.ts";
-import type { InferSpec, NetName, TrainSpec } from "./workloads.ts";
+import type { NetworkSpec as Net, NetName } from "./workloads.ts";
 
 type Next = () => number;
-type Net = TrainSpec | InferSpec;
 
 /** The initial parameters of a network. */
 export function parameters(spec: Net, next: Next): Block[] {
@@ -69,6 +68,26 @@ const tables: { [N in NetName]: (spec: Net, next: Next) => Block[] } = {
 
   lstm: (spec, next) => recurrent(spec, 4, next),
   gru: (spec, next) => recurrent(spec, 3, next),
+
+  // Without biases, as nanoGPT's; the output layer is the embedding of tokens.
+  gpt({ sizes: [tokens, context, width, layers] }, next) {
+    const matrix = (name: string, rows: number, columns: number) =>
+      bounded(`${name}.weight`, [rows, columns], 0.035, next);
+    const C = width!;
+    const scale = (name: string) => norm(name, C).slice(0, 1);
+    const out = [
+      matrix("transformer.wte", tokens!, C),
+      matrix("transformer.wpe", context!, C),
+      ...scale("transformer.ln_f"),
+    ];
+    for (let i = 0; i < layers!; i++) {
+      const at = `transformer.h.${i}`;
+      out.push(...scale(`${at}.ln_1`), ...scale(`${at}.ln_2`));
+      out.push(matrix(`${at}.attn.c_attn`, 3 * C, C), matrix(`${at}.attn.c_proj`, C, C));
+      out.push(matrix(`${at}.mlp.c_fc`, 4 * C, C), matrix(`${at}.mlp.c_proj`, C, 4 * C));
+    }
+    return out;
+  },
 };
 
 /** An embedding of variance 1, layers with so many gates, and a linear layer at each step. */

@@ -72,8 +72,7 @@ export function remarks(row: Row): string[] {
 
 export function lossText(row: Row): string {
   if (row.lossesAgree === null) return "Losses were not compared: fewer than two peers ran.";
-  const { kind } = workloads[row.work]!;
-  const training = kind === "train" || kind === "infer";
+  const training = "net" in workloads[row.work]!;
   const gaps = entriesOf(row).flatMap(([name, entry]) => {
     if (entry.lossDifference === undefined) return [];
     const short = training && entry.lossSteps! < WARM_UP ? ` in ${entry.lossSteps} steps` : "";

@@ -78,7 +78,15 @@ export interface Results {
  * How far losses may differ: training steps compute the same rounding errors in another order;
  * the sum over a million values of both signs loses some digits of its own.
  */
-const TOLERANCE = { train: 1e-4, infer: 1e-4, matmul: 1e-4, rows: 1e-4, eltwise: 2e-3 };
+const TOLERANCE = {
+  train: 1e-4,
+  infer: 1e-4,
+  generate: 1e-4,
+  attention: 1e-4,
+  matmul: 1e-4,
+  rows: 1e-4,
+  eltwise: 2e-3,
+};
 /**
  * Where training amplifies rounding, the later steps have a limit of their own; the first are held to
  * that of the others. resnet20_cifar: after a few of its batch norms PyTorch itself differs so much

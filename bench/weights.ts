@@ -5,7 +5,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { batchMaker } from "./batches.ts";
 import { type Block, fill, uniform } from "./draw.ts";
 import { parameters } from "./parameters.ts";
-import type { InferSpec, OperationSpec, Spec, TrainSpec } from "./workloads.ts";
+import type { NetworkSpec, OperationSpec, Spec } from "./workloads.ts";
 
 /** One array in a data file; `offset` counts bytes from the end of the header line. */
 export interface Entry {
@@ -31,7 +31,7 @@ const OP_POOL = 2;
 /** Writes the arrays of one workload to `path`. */
 export function writeData(path: string, spec: Spec, seed = 1): void {
   const next = uniform(seed);
-  const net = spec.kind === "train" || spec.kind === "infer";
+  const net = "net" in spec;
   const pool = net ? poolOf(spec) : OP_POOL;
   const blocks = net ? parameters(spec, next) : [];
   const maker = net ? batchMaker(spec, next) : undefined;
@@ -41,10 +41,10 @@ export function writeData(path: string, spec: Spec, seed = 1): void {
   writeBlocks(path, spec, pool, blocks);
 }
 
-/** The operands of a bare operation: `a` and, where it takes two, `b`, uniform in (-1, 1). */
+/** The operands of a bare operation: `a`, `b` where it takes two, and so on, uniform in (-1, 1). */
 function operands(spec: OperationSpec, i: number, next: () => number): Block[] {
   return shapesOf(spec).map((shape, j) => ({
-    name: `${j === 0 ? "a" : "b"}${i}`,
+    name: `${"abcd"[j]}${i}`,
     shape,
     data: fill(shape, () => 2 * next() - 1),
   }));
@@ -61,11 +61,13 @@ function shapesOf(spec: OperationSpec): number[][] {
       return [[spec.n], [spec.n]];
     case "rows":
       return [[spec.rows, spec.cols]];
+    case "attention": // query, key, value, and the gradient of the result
+      return Array<number[]>(4).fill([spec.heads, spec.length, spec.size]);
   }
 }
 
 /** As many batches as fit the limits, two at least. */
-function poolOf({ batch, input }: TrainSpec | InferSpec): number {
+function poolOf({ batch, input }: NetworkSpec): number {
   const bytes = 4 * batch * input.reduce((a, b) => a * b, 1);
   return Math.max(2, Math.min(NET_POOL, Math.floor(NET_POOL_BYTES / bytes)));
 }

@@ -2,14 +2,15 @@
 // Not here: how a peer runs one (peers/), nor the numbers it starts from (weights.ts).
 
 /** A network's shape by name; the networks themselves are in peers/. */
-export type NetName = "mlp" | "cnn" | "resnet20" | "mobilenet" | "unet" | "lstm" | "gru";
+export type NetName = "mlp" | "cnn" | "resnet20" | "mobilenet" | "unet" | "lstm" | "gru" | "gpt";
 
 interface NetSpec {
   net: NetName;
   /** Units or channels per level, from the input to the classes. Of a recurrent network: the
-   *  vocabulary, the embedding, the layers' states (all of one size), the classes. */
+   *  vocabulary, the embedding, the layers' states (all of one size), the classes. Of a GPT: the
+   *  vocabulary, the context, the width, the layers, the heads. */
   sizes: number[];
-  activation: "relu" | "tanh";
+  activation: "relu" | "tanh" | "gelu";
   batch: number;
   /** Shape of one sample, without the batch. */
   input: number[];
@@ -20,7 +21,7 @@ export interface TrainSpec extends NetSpec {
   kind: "train";
   /** `pixels` is the cross entropy of every pixel's class. */
   loss: "crossEntropy" | "pixels" | "mse";
-  optimizer: "adam" | "sgd";
+  optimizer: "adam" | "adamw" | "sgd";
   lr: number;
   /** Of SGD; 0 for plain gradient descent. */
   momentum: number;
@@ -29,6 +30,24 @@ export interface TrainSpec extends NetSpec {
 /** A network's answer to one fresh batch. */
 export interface InferSpec extends NetSpec {
   kind: "infer";
+}
+
+/** A language model that reads a text token by token with kept keys and values, and gives the logits of
+ *  what follows each before it is told the next: what a sampler asks of it. */
+export interface GenerateSpec extends NetSpec {
+  kind: "generate";
+}
+
+/** Whatever has a network. */
+export type NetworkSpec = TrainSpec | InferSpec | GenerateSpec;
+
+/** Attention of `heads` heads to themselves, (heads, length, size), and the gradients of all three
+ *  operands. */
+export interface AttentionSpec {
+  kind: "attention";
+  heads: number;
+  length: number;
+  size: number;
 }
 
 /** C (M, N) = A (M, K) @ B (K, N). */
@@ -54,8 +73,8 @@ export interface RowsSpec {
 }
 
 /** An operation on tensors that already belong to the framework. */
-export type OperationSpec = MatmulSpec | EltwiseSpec | RowsSpec;
-export type Spec = TrainSpec | InferSpec | OperationSpec;
+export type OperationSpec = MatmulSpec | EltwiseSpec | RowsSpec | AttentionSpec;
+export type Spec = NetworkSpec | OperationSpec;
 
 const cnn: Omit<NetSpec, "batch"> = {
   net: "cnn",
@@ -71,6 +90,12 @@ const text = {
   lr: 2e-3,
   momentum: 0,
 } as const;
+const gpt = {
+  net: "gpt",
+  sizes: [65, 64, 128, 4, 4],
+  activation: "gelu",
+  input: [64],
+} satisfies Omit<NetSpec, "batch">;
 const images = { kind: "train", activation: "relu", optimizer: "sgd", momentum: 0.9 } as const;
 
 /** Every workload by its name in the JSON. */
@@ -83,6 +108,7 @@ export const workloads: Record<string, Spec> = {
   eltwise1M: { kind: "eltwise", n: 1_000_000 },
   softmax: { kind: "rows", op: "softmax", rows: 4096, cols: 256 },
   layernorm: { kind: "rows", op: "layernorm", rows: 4096, cols: 256 },
+  attention: { kind: "attention", heads: 8, length: 256, size: 64 },
   mlp_tiny: {
     kind: "train",
     net: "mlp",
@@ -148,6 +174,16 @@ export const workloads: Record<string, Spec> = {
     loss: "pixels",
     lr: 0.01,
   },
+  gpt_nano: {
+    ...gpt,
+    kind: "train",
+    batch: 12,
+    loss: "crossEntropy",
+    optimizer: "adamw",
+    lr: 1e-3,
+    momentum: 0,
+  },
+  gpt_infer: { ...gpt, kind: "generate", batch: 1 },
   lstm_char: { ...text, net: "lstm", sizes: [65, 64, 256, 256, 65], batch: 32, input: [64] },
   gru_small: { ...text, net: "gru", sizes: [65, 64, 128, 65], batch: 16, input: [100] },
 };
@@ -171,11 +207,13 @@ const netText: { [N in NetName]: (spec: NetSpec) => string } = {
     `U-Net of three levels, ${a}/${b}/${c} channels, ${classes} classes a pixel`,
   lstm: recurrentText,
   gru: recurrentText,
+  gpt: ({ sizes: [tokens, , width, layers, heads] }) =>
+    `GPT of ${layers} layers, ${heads} heads, ${width} wide, ${tokens} characters`,
 };
 
 /** Whether a network takes whole numbers, one a step, and answers at each step. */
 export function takesTokens({ net }: { net: NetName }): boolean {
-  return net === "lstm" || net === "gru";
+  return net === "lstm" || net === "gru" || net === "gpt";
 }
 
 function recurrentText({ net, sizes }: NetSpec): string {
@@ -193,13 +231,16 @@ export function describe(spec: Spec): string {
       return `tanh(x*y+x).sum() over ${spec.n} floats`;
     case "rows":
       return `${spec.op} over the rows of (${spec.rows}, ${spec.cols})`;
+    case "attention":
+      return `attention of ${spec.heads}×${spec.length}×${spec.size}, forward and backward`;
     case "train":
+    case "generate":
     case "infer": {
       const steps = takesTokens(spec) ? ` of ${spec.input[0]} steps` : "";
       const sample = spec.input.length > 1 ? ` of ${spec.input.join("×")}` : steps;
       const how =
-        spec.kind === "infer"
-          ? "inference"
+        spec.kind !== "train"
+          ? { infer: "inference", generate: "one token after the other" }[spec.kind]
           : spec.momentum
             ? `${spec.optimizer} with momentum`
             : spec.optimizer;

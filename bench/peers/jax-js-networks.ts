@@ -62,6 +62,9 @@ const networks: { [N in NetName]: (spec: Spec, p: Params, x: Array_) => Array_ }
 
   lstm: withoutLoops,
   gru: withoutLoops,
+  gpt() {
+    throw new CannotRun("attention is not written for it here.");
+  },
 };
 
 function withoutLoops(): never {

@@ -5,6 +5,7 @@
 import { createRequire } from "node:module";
 import type { InferSpec, OperationSpec, TrainSpec } from "../workloads.ts";
 import {
+  CannotRun,
   checkFigure,
   get,
   type HostArray,
@@ -143,6 +144,7 @@ function operation(data: WorkData, spec: OperationSpec): Prepared {
 function applyOf(spec: OperationSpec): (a: Array_, b: Array_) => Array_ {
   if (spec.kind === "matmul") return (a, b) => numpy.matmul(a, b);
   if (spec.kind === "eltwise") return (x, y) => numpy.tanh(x.ref.mul(y).add(x)).sum();
+  if (spec.kind === "attention") throw new CannotRun("attention is not written for it here.");
   if (spec.op === "softmax") return (a) => nn.softmax(a, -1);
   return (a) => nn.standardize(a, -1, { epsilon: 1e-5 });
 }
@@ -150,6 +152,7 @@ function applyOf(spec: OperationSpec): (a: Array_, b: Array_) => Array_ {
 function prepare(data: WorkData): Prepared {
   const { spec } = data;
   if (spec.kind === "train") return training(data, spec);
+  if (spec.kind === "generate") throw new CannotRun("attention is not written for it here.");
   return spec.kind === "infer" ? inference(data, spec) : operation(data, spec);
 }
 

@@ -142,6 +142,58 @@ def gru_step(w, state, given):
     return (h,), h
 
 
+def scale_norm(p, name, x):
+    """Layer norm without a shift."""
+    return jax.nn.standardize(x, -1, epsilon=1e-5) * p[f"{name}.weight"]
+
+
+def attend(q, k, v, seen=None):
+    scores = q @ jnp.swapaxes(k, -1, -2) * q.shape[-1] ** -0.5
+    if seen is not None:
+        scores = jnp.where(seen, scores, -jnp.inf)
+    return jax.nn.softmax(scores, -1) @ v
+
+
+def gpt_layers(spec, p, x, attention):
+    """`attention(i, q, k, v)` of layer i; all of shape (batch, heads, time, size)."""
+    _, _, width, layers, heads = spec["sizes"]
+    for i in range(layers):
+        at = f"transformer.h.{i}"
+        h = scale_norm(p, f"{at}.ln_1", x) @ p[f"{at}.attn.c_attn.weight"].T
+        split = [
+            y.reshape(*y.shape[:2], heads, width // heads).transpose(0, 2, 1, 3)
+            for y in jnp.split(h, 3, -1)
+        ]
+        y = attention(i, *split).transpose(0, 2, 1, 3).reshape(x.shape)
+        x = x + y @ p[f"{at}.attn.c_proj.weight"].T
+        h = scale_norm(p, f"{at}.ln_2", x) @ p[f"{at}.mlp.c_fc.weight"].T
+        x = x + jax.nn.gelu(h, approximate=False) @ p[f"{at}.mlp.c_proj.weight"].T
+    return scale_norm(p, "transformer.ln_f", x)
+
+
+def gpt(spec, p, tokens):
+    time = tokens.shape[1]
+    x = p["transformer.wte.weight"][tokens] + p["transformer.wpe.weight"][:time]
+    seen = jnp.tril(jnp.ones((time, time), bool))
+    x = gpt_layers(spec, p, x, lambda i, q, k, v: attend(q, k, v, seen))
+    return (x @ p["transformer.wte.weight"].T).reshape(-1, spec["sizes"][0])
+
+
+def gpt_read(spec, p, cache, token, place):
+    """The logits of what follows one more token, and the cache with its keys and values."""
+    x = p["transformer.wte.weight"][token] + p["transformer.wpe.weight"][place]
+    seen = jnp.arange(spec["sizes"][1]) <= place
+    cache = list(cache)
+
+    def attention(i, q, k, v):
+        put = lambda kept, new: lax.dynamic_update_slice(kept, new, (0, 0, place, 0))  # noqa: E731
+        cache[i] = (put(cache[i][0], k), put(cache[i][1], v))
+        return attend(q, *cache[i], seen)
+
+    x = gpt_layers(spec, p, x, attention)
+    return x[:, -1] @ p["transformer.wte.weight"].T, cache
+
+
 NETWORKS = {
     "mlp": mlp,
     "cnn": cnn,
@@ -150,6 +202,7 @@ NETWORKS = {
     "unet": unet,
     "lstm": recurrent(lstm_step, 2),
     "gru": recurrent(gru_step, 1),
+    "gpt": gpt,
 }
 
 
@@ -193,6 +246,12 @@ def adam(spec, p, m, v, g, count):
     return jax.tree.map(move, p, m, v), m, v
 
 
+def adamw(spec, p, m, v, g, count):
+    """Its weights shrink by lr · 0.01 besides, as torch.optim.AdamW's."""
+    shrunk = jax.tree.map(lambda a: a * (1 - spec["lr"] * 0.01), p)
+    return adam(spec, shrunk, m, v, g, count)
+
+
 def sgd(spec, p, m, g):
     if not spec["momentum"]:
         return jax.tree.map(lambda a, b: a - spec["lr"] * b, p, g), m
@@ -202,7 +261,8 @@ def sgd(spec, p, m, g):
 
 def prepare_training(spec, pool_size, arrays):
     p = parameters_of(arrays)
-    adaptive = spec["optimizer"] == "adam"
+    rule = {"adam": adam, "adamw": adamw}.get(spec["optimizer"])
+    adaptive = rule is not None
     zeros = jax.tree.map(jnp.zeros_like, p)
     state = {
         "p": p,
@@ -215,7 +275,7 @@ def prepare_training(spec, pool_size, arrays):
         loss, g = jax.value_and_grad(lambda p: loss_of(spec, p, x, y))(state["p"])
         p, m, v, count = state["p"], state["m"], state["v"], state["count"] + 1
         if adaptive:
-            p, m, v = adam(spec, p, m, v, g, count)
+            p, m, v = rule(spec, p, m, v, g, count)
         else:
             p, m = sgd(spec, p, m, g)
         return loss, {"p": p, "m": m, "v": v, "count": count}
@@ -236,6 +296,42 @@ def prepare_inference(spec, pool_size, arrays):
     p = parameters_of(arrays)
     answer = jax.jit(lambda p, x: NETWORKS[spec["net"]](spec, p, images(x)))
     return lambda i: np.asarray(answer(p, arrays[f"x{i % pool_size}"])), None
+
+
+def prepare_generation(spec, pool_size, arrays):
+    p = parameters_of(arrays)
+    _, context, width, layers, heads = spec["sizes"]
+    shape = (spec["batch"], heads, context, width // heads)
+    read = jax.jit(
+        lambda p, cache, token, place: gpt_read(spec, p, cache, token, place), donate_argnums=1
+    )
+
+    def step(i):
+        cache = [(jnp.zeros(shape), jnp.zeros(shape)) for _ in range(layers)]
+        for t, token in enumerate(np.split(arrays[f"x{i % pool_size}"], context, 1)):
+            logits, cache = read(p, cache, token, t)
+            value = np.asarray(logits)
+        return value
+
+    return step, None
+
+
+def prepare_attention(spec, pool_size, arrays):
+    operands = [[jnp.array(arrays[f"{name}{i}"]) for name in "abcd"] for i in range(pool_size)]
+
+    def both(q, k, v, g):
+        out, pull = jax.vjp(attend, q, k, v)
+        return [out, *pull(g)]
+
+    jitted = jax.jit(both)
+    last = [None]
+
+    def step(i):
+        last[0] = jitted(*operands[i % pool_size])
+        jax.block_until_ready(last[0])
+        return 0.0
+
+    return step, lambda: sum(check_figure(x) for x in last[0])
 
 
 def prepare_operation(spec, pool_size, arrays):
@@ -262,7 +358,12 @@ def prepare_operation(spec, pool_size, arrays):
 
 
 def prepare(spec, pool_size, arrays):
-    kinds = {"train": prepare_training, "infer": prepare_inference}
+    kinds = {
+        "train": prepare_training,
+        "infer": prepare_inference,
+        "generate": prepare_generation,
+        "attention": prepare_attention,
+    }
     return kinds.get(spec["kind"], prepare_operation)(spec, pool_size, arrays)
 
 

@@ -5,6 +5,6 @@ type Library = typeof import("../../src/index.ts");
 const name = "anneal"; // a constant of its own, so that the types come from the sources
 const library = (await import(name)) as Library;
 
-export const { cat, compile, device, nn, optim, Tensor } = library;
+export const { cat, compile, device, gradients, nn, optim, Tensor } = library;
 export type Tensor = import("../../src/index.ts").Tensor;
 export type Module = import("../../src/index.ts").nn.Module;

@@ -1,10 +1,9 @@
 // The networks of the benchmark as a user of Anneal would write them; parameters carry PyTorch's
 // names (see parameters.ts). Not here: losses, optimizers and steps (anneal-work.ts).
-import type { InferSpec, NetName, TrainSpec } from "../workloads.ts";
+import type { NetName, NetworkSpec as Spec } from "../workloads.ts";
 import { cat, type Module, nn, type Tensor } from "./library.ts";
 
 export type Network = Module & { forward(x: Tensor): Tensor };
-type Spec = TrainSpec | InferSpec;
 
 /** Makes each network from its description. */
 export const networks: { [N in NetName]: (spec: Spec) => Network } = {
@@ -15,6 +14,7 @@ export const networks: { [N in NetName]: (spec: Spec) => Network } = {
   unet: ({ sizes }) => new UNet(sizes),
   lstm: ({ sizes }) => new Recurrent(nn.LSTM, sizes),
   gru: ({ sizes }) => new Recurrent(nn.GRU, sizes),
+  gpt: (spec) => new Gpt(spec),
 };
 
 class Mlp extends nn.Module {
@@ -194,5 +194,21 @@ class Recurrent extends nn.Module {
   forward(x: Tensor): Tensor {
     const [out] = this.rnn.forward(this.embedding.forward(x)); // (B, T, H)
     return this.fc.forward(out).flatten(0, 1); // (B·T, V)
+  }
+}
+
+/** The package's, whose answer is (B·T, V). */
+export class Gpt extends nn.GPT {
+  constructor({ sizes }: Spec) {
+    const [vocabularySize, contextLength, width, layers, heads] = sizes as [
+      number,
+      number,
+      ...number[],
+    ];
+    super({ vocabularySize, contextLength, width, layers, heads });
+  }
+
+  override forward(tokens: Tensor): Tensor {
+    return super.forward(tokens).flatten(0, 1);
   }
 }

@@ -120,6 +120,7 @@ function lacking(kernel: string): CannotRun {
 function prepare(data: WorkData): Prepared {
   const { spec } = data;
   if (spec.kind === "train") return training(data, spec);
+  if (spec.kind === "generate") throw new CannotRun("attention is not written for it here.");
   return spec.kind === "infer" ? inference(data, spec) : operation(data, spec);
 }
 
@@ -144,6 +145,7 @@ function operation(data: WorkData, spec: OperationSpec): Prepared {
 function applyOf(spec: OperationSpec): (a: Tensor, b: Tensor) => Tensor {
   if (spec.kind === "matmul") return (a, b) => tf.matMul(a, b);
   if (spec.kind === "eltwise") return (x, y) => x.mul(y).add(x).tanh().sum();
+  if (spec.kind === "attention") throw new CannotRun("attention is not written for it here.");
   if (spec.op === "softmax") return (a) => tf.softmax(a, -1);
   return (a) => {
     const { mean, variance } = tf.moments(a, -1, true);

@@ -133,6 +133,113 @@ class Recurrent(nn.Module):
         return self.fc(self.rnn(self.embedding(x))[0]).flatten(0, 1)
 
 
+def attend(q, k, v, causal, mask=None):
+    """Scaled dot-product attention; by hand where this PyTorch has no function for it."""
+    if hasattr(F, "scaled_dot_product_attention"):
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+    scores = (q @ k.transpose(-2, -1)) * (q.shape[-1] ** -0.5)
+    if causal:
+        mask = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return F.softmax(scores, -1) @ v
+
+
+class Norm(nn.Module):
+    """Layer norm without a shift, as nanoGPT has it."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x):
+        return F.layer_norm(x, self.weight.shape, self.weight, None)
+
+
+class Attention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.c_attn = nn.Linear(width, 3 * width, bias=False)
+        self.c_proj = nn.Linear(width, width, bias=False)
+
+    def forward(self, x, cache=None, place=None, seen=None):
+        b, t, c = x.shape
+        split = self.c_attn(x).split(c, 2)
+        q, k, v = (y.view(b, t, self.heads, c // self.heads).transpose(1, 2) for y in split)
+        if cache is None:
+            y = attend(q, k, v, causal=True)
+        else:
+            keys, values = cache
+            keys.index_copy_(2, place, k)
+            values.index_copy_(2, place, v)
+            if isinstance(seen, int):
+                y = attend(q, keys[:, :, :seen], values[:, :, :seen], causal=False)
+            else:
+                y = attend(q, keys, values, causal=False, mask=seen)
+        return self.c_proj(y.transpose(1, 2).reshape(b, t, c))
+
+
+class Feed(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.c_fc = nn.Linear(width, 4 * width, bias=False)
+        self.c_proj = nn.Linear(4 * width, width, bias=False)
+
+    def forward(self, x):
+        return self.c_proj(F.gelu(self.c_fc(x)))
+
+
+class Layer(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.ln_1 = Norm(width)
+        self.attn = Attention(width, heads)
+        self.ln_2 = Norm(width)
+        self.mlp = Feed(width)
+
+    def forward(self, x, *cache):
+        x = x + self.attn(self.ln_1(x), *cache)
+        return x + self.mlp(self.ln_2(x))
+
+
+class Gpt(nn.Module):
+    def __init__(self, spec):
+        super().__init__()
+        tokens, context, width, layers, heads = spec["sizes"]
+        self.heads = heads
+        self.transformer = nn.ModuleDict(
+            {
+                "wte": nn.Embedding(tokens, width),
+                "wpe": nn.Embedding(context, width),
+                "h": nn.ModuleList(Layer(width, heads) for _ in range(layers)),
+                "ln_f": Norm(width),
+            }
+        )
+
+    def forward(self, x):
+        t = self.transformer
+        y = t.wte(x) + t.wpe.weight[: x.shape[1]]
+        for layer in t.h:
+            y = layer(y)
+        return F.linear(t.ln_f(y), t.wte.weight).flatten(0, 1)
+
+    def empty_cache(self, batch):
+        """Keys and values of each layer, for every place of the context."""
+        context, width = self.transformer.wpe.weight.shape
+        shape = (batch, self.heads, context, width // self.heads)
+        return [(torch.zeros(shape), torch.zeros(shape)) for _ in self.transformer.h]
+
+    def read(self, token, place, cache, seen):
+        """The logits of what follows one more token; `seen` is how many places there are by then, or
+        a mask of them."""
+        t = self.transformer
+        y = t.wte(token) + t.wpe(place)
+        for layer, kept in zip(t.h, cache):
+            y = layer(y, kept, place, seen)
+        return F.linear(t.ln_f(y[:, -1]), t.wte.weight)
+
+
 NETWORKS = {
     "mlp": Mlp,
     "cnn": Cnn,
@@ -141,4 +248,5 @@ NETWORKS = {
     "unet": UNet,
     "lstm": Recurrent,
     "gru": Recurrent,
+    "gpt": Gpt,
 }

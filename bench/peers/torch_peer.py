@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from protocol import CannotRun, check_figure, serve
-from torch_networks import NETWORKS
+from torch_networks import NETWORKS, attend
 
 THREADS = int(sys.argv[1])
 VERSION = tuple(int(part) for part in torch.__version__.split(".")[:2])
@@ -43,6 +43,8 @@ def optimizer_of(spec, model):
     how = {"fused": True} if VERSION >= (2, 4) else {"foreach": True}
     if spec["optimizer"] == "adam":
         return torch.optim.Adam(parameters, lr=lr, **how)
+    if spec["optimizer"] == "adamw":
+        return torch.optim.AdamW(parameters, lr=lr, **how)
     return torch.optim.SGD(parameters, lr=lr, momentum=spec["momentum"], **how)
 
 
@@ -89,6 +91,41 @@ def prepare_inference(spec, pool, arrays):
     return step, None
 
 
+def prepare_generation(spec, pool, arrays):
+    model = network(spec, arrays).eval()
+    read = torch.compile(model.read) if COMPILE else model.read
+    texts = [torch.from_numpy(arrays[f"x{i}"].astype(np.int64)) for i in range(pool)]
+    places = torch.arange(spec["input"][0])
+
+    def step(i):
+        cache = model.empty_cache(spec["batch"])
+        with torch.inference_mode():
+            for t, token in enumerate(texts[i % pool].split(1, 1)):
+                # Compiled, all lengths must be one program; else only what is there is looked at.
+                seen = (places <= t)[None] if COMPILE else t + 1
+                logits = read(token, places[t : t + 1], cache, seen).numpy()
+        return logits
+
+    return step, None
+
+
+def prepare_attention(spec, pool, arrays):
+    operands = [[torch.from_numpy(arrays[f"{name}{i}"]) for name in "abcd"] for i in range(pool)]
+    for group in operands:
+        for x in group[:3]:
+            x.requires_grad = True
+    apply = torch.compile(attend) if COMPILE else attend
+    last = [None]
+
+    def step(i):
+        q, k, v, g = operands[i % pool]
+        out = apply(q, k, v, False)
+        last[0] = [out, *torch.autograd.grad(out, (q, k, v), g)]
+        return 0.0
+
+    return step, lambda: sum(check_figure(x.detach().numpy()) for x in last[0])
+
+
 def prepare_operation(spec, pool, arrays):
     operands = [
         [torch.from_numpy(arrays[f"{name}{i}"]) for name in "ab" if f"{name}{i}" in arrays]
@@ -116,7 +153,12 @@ def prepare_operation(spec, pool, arrays):
 def prepare(spec, pool, arrays):
     if NHWC and len(spec.get("input", [])) < 3:
         raise CannotRun("there are no images in it.")
-    kinds = {"train": prepare_training, "infer": prepare_inference}
+    kinds = {
+        "train": prepare_training,
+        "infer": prepare_inference,
+        "generate": prepare_generation,
+        "attention": prepare_attention,
+    }
     return kinds.get(spec["kind"], prepare_operation)(spec, pool, arrays)
 
 
