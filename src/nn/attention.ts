@@ -4,7 +4,7 @@
 
 import * as b from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
-import { currentScope, type Node, type Shape } from "../ir/node.ts";
+import { currentScope, type Node, type Shape, sizeOf } from "../ir/node.ts";
 import { nodeOf, wrap } from "../tensor/core.ts";
 import { broadcastOf, given, needOptions, needTensor } from "../tensor/ops/common.ts";
 import { matmul } from "../tensor/ops/linear.ts";
@@ -12,6 +12,7 @@ import * as n from "../tensor/ops/nodes.ts";
 import { indexNode } from "../tensor/ops/scatter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { DtypeError, ShapeError } from "../util/errors.ts";
+import { inBlocks } from "./attention-blocks.ts";
 import { dropout } from "./dropout.ts";
 
 /** What decides which keys a query sees. */
@@ -99,7 +100,8 @@ export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions
 /**
  * softmax(q · kᵀ · scale) · v, as torch.nn.functional.scaled_dot_product_attention. q (…, L, E),
  * k (…, S, E), v (…, S, F) → (…, L, F); leading axes are batches and heads and broadcast. A query that
- * sees no key at all gives zeros. With `groupedQueries` heads are the third axis from the end, and those
+ * sees no key at all gives zeros. Beyond 1024 × 1024 scores a head, queries go in blocks, whose scores the
+ * backward pass computes again: they are never all in memory. With `groupedQueries` heads are the third axis from the end, and those
  * of q a multiple of those of k and v.
  *
  * @example
@@ -113,7 +115,25 @@ export function scaledDotProductAttention(
 ): Tensor {
   checkOperands(q, k, v, options);
   if (options.groupedQueries) return grouped(q, k, v, options);
+  const rows = blockRows(q, k);
+  return rows === null ? whole(q, k, v, options) : inBlocks(whole, [q, k, v], options, rows);
+}
+
+function whole(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
   return attentionWeights(q, k, options).matmul(v); // (…, L, F)
+}
+
+/** Scores of a head from which queries go in blocks, and scores of all heads that a block has about. */
+const manyScores = 2 ** 20;
+const blockScores = 2 ** 20;
+
+/** How many queries a block has; null for all of them at once. */
+function blockRows(q: Tensor, k: Tensor): number | null {
+  const [L, S] = [q.shape.at(-2)!, k.shape.at(-2)!];
+  if (L * S <= manyScores) return null;
+  const heads = Math.max(sizeOf(q.shape.slice(0, -2)), sizeOf(k.shape.slice(0, -2)));
+  const fitting = Math.max(16, Math.floor(blockScores / (heads * S)));
+  return Math.min(L, 2 ** Math.floor(Math.log2(fitting)));
 }
 
 /** Each head of k and v becomes an axis of groups, which q has too and k and v repeat. */

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import {
   compile,
   device,
+  gradients,
   manualSeed,
   nn,
   ones,
@@ -11,6 +12,7 @@ import {
   type Tensor,
   tensor,
 } from "../../src/index.ts";
+import { inBlocks } from "../../src/nn/attention-blocks.ts";
 import { devices } from "../tensor/devices.ts";
 
 type See = (b: number, h: number, i: number, j: number) => number;
@@ -119,6 +121,53 @@ describe.each(devices)("scaled dot-product attention on %s", (name) => {
       expect(value).not.toBe(1);
       expect(Math.abs(value - 1)).toBeLessThan(0.06); // about 6 deviations
     }
+  });
+});
+
+describe.each(devices)("attention in blocks on %s", (name) => {
+  beforeEach(() => {
+    device(name);
+    manualSeed(4);
+  });
+
+  const attend = (q: Tensor, k: Tensor, v: Tensor, options: nn.AttentionOptions) =>
+    nn.scaledDotProductAttention(q, k, v, options);
+
+  it("is attention in one piece, values and gradients, whatever the block", async () => {
+    const [q, k, v] = operands(2, 2, 7, 5, 4, 3) as [Tensor, Tensor, Tensor];
+    const g = randn(2, 2, 7, 3);
+    for (const x of [q, k, v]) x.requiresGrad = true;
+    const masks = [{}, { causal: true }, { mask: randn(2, 1, 7, 5) }, { mask: randn(2, 1, 1, 5) }];
+    for (const options of [...masks, { mask: randn(7, 5).gt(0), scale: 0.3 }]) {
+      const results = (out: Tensor) => [out, ...gradients(out, [q, k, v], g).map((x) => x!)];
+      const want = results(attend(q, k, v, options));
+      for (const rows of [1, 3, 7]) {
+        const got = results(inBlocks(attend, [q, k, v], options, rows));
+        for (const [i, t] of want.entries()) await expectClose(got[i]!, [...(await t.data())]);
+      }
+    }
+  });
+});
+
+describe("long sequences", () => {
+  it("have no matrix of scores, forward and backward", async () => {
+    const backend = device("wasm").backend as { memoryBytes?: () => number };
+    manualSeed(6);
+    const T = 2304; // scores of 21 MB a head
+    const [q, k, v] = [randn(1, 2, T, 8), randn(1, 2, T, 8), randn(1, 2, T, 8)];
+    for (const x of [q, k, v]) x.requiresGrad = true;
+    await Promise.all([q, k, v].map((x) => x.realize()));
+    const step = compile(() => {
+      const out = nn.scaledDotProductAttention(q, k, v, { causal: true });
+      return [out, ...gradients(out.square().sum(), [q, k, v]).map((x) => x!)];
+    });
+    const before = backend.memoryBytes!();
+    const [out, ...grads] = step() as Tensor[];
+    const values = await out!.narrow(2, T - 1, 1).data();
+    for (const grad of grads) expect((await grad.data()).every(Number.isFinite)).toBe(true);
+    expect(backend.memoryBytes!() - before).toBeLessThan(2 * 4 * T * T);
+    const last = (x: Tensor) => x.narrow(2, T - 1, 1);
+    await expectClose(nn.scaledDotProductAttention(last(q), k, v), [...values]);
   });
 });
 
