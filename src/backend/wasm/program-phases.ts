@@ -61,7 +61,29 @@ export function phasesOf(
     if (i > 0) phases.push(newPhase(i === commit));
     join(phases[phases.length - 1]!, group);
   });
-  return phases;
+  return apart ? phases : rowsFirst(phases);
+}
+
+/** Phases that have nothing to share become the beginning of the next one: the steps of a loop that are
+ *  too small to be split stay on one thread, and in its cache. */
+function rowsFirst(phases: readonly Phase[]): Phase[] {
+  const made: Phase[] = [];
+  let row: Phase | null = null;
+  for (const phase of phases) {
+    const open: Phase = row !== null && !phase.check ? row : phase;
+    if (open !== row && row !== null) made.push(row);
+    if (open === row) {
+      append(row.first, phase.first);
+      row.groups.push(...phase.groups);
+    }
+    const [group] = open.groups;
+    const single = open.groups.length === 1 && !group!.split;
+    if (single) append(open.first, open.groups.pop()!);
+    row = open.groups.length === 0 ? open : null;
+    if (row === null) made.push(open);
+  }
+  if (row !== null) made.push(row);
+  return made;
 }
 
 function newPhase(check: boolean): Phase {
