@@ -5,6 +5,7 @@
 import { isOp, type Node, sizeOf } from "../ir/node.ts";
 import { isElementwise } from "../ir/op.ts";
 import { dataSources, type Group, type Grouping } from "./groups.ts";
+import { joinOf } from "./joins.ts";
 
 const maxItems = 12;
 /** A row that several stages walk over should stay in the first caches. */
@@ -191,6 +192,11 @@ function aligned(
   const seen = new Map<Node, boolean>();
   const stack: [Node, boolean][] = [];
   for (const item of b.items) {
+    const join = joinOf(item);
+    if (join !== null) {
+      for (const piece of join.pieces) stack.push([piece.node, true]);
+      continue;
+    }
     const same = isElementwise(item.op) || item.op === "reduce";
     for (const s of item.src) stack.push([s, same || keepsPlace(item, s, inner)]);
   }
@@ -200,7 +206,7 @@ function aligned(
     if (before === ok || before === false) continue;
     seen.set(node, ok);
     if (mine.has(node)) {
-      if (!ok) return false;
+      if (!ok || joinOf(node) !== null) return false;
       continue;
     }
     if (realized.has(node) || node.op === "buffer") continue;

@@ -6,6 +6,7 @@ import { weightOf } from "../ir/cost.ts";
 import type { Graph } from "../ir/graph.ts";
 import { isOp, type Node, type Shape, sizeOf, topological } from "../ir/node.ts";
 import { isElementwise, isMovement } from "../ir/op.ts";
+import { joinOf } from "./joins.ts";
 
 /** What has kernels of its own that end in an epilogue. A convolution that is left in a prepared graph
  *  runs by transforms (winograd.ts). */
@@ -290,7 +291,8 @@ export function groupOf(node: Node, contracts: ReadonlyMap<Node, Contraction>): 
     return { kind: "scatter", items: [node], space, inner: space.map(() => false) };
   }
   if (node.op === "part") return { kind: "scan", items: [node], space: [], inner: [] };
-  const shape: Shape = node.op === "reduce" ? node.src[0].shape : node.shape;
+  const shape: Shape =
+    node.op === "reduce" ? node.src[0].shape : (joinOf(node)?.shape ?? node.shape);
   const axes = isOp(node, "reduce") ? node.attrs.axes : [];
   return {
     kind: "loop",

@@ -1,10 +1,21 @@
 // From a group to a loop kernel: stages, expressions, loop order, and where results are laid.
 // Not here: contractions (contraction.ts); which nodes form a group (groups.ts, fuse.ts).
 
+import { isFloat } from "../ir/dtype.ts";
 import { isOp, type Node, sizeOf } from "../ir/node.ts";
-import { addForms, axisForm, constForm, dotForms, rowMajor, SplitAxis, zero } from "./affine.ts";
+import {
+  addForms,
+  axisForm,
+  constForm,
+  dotForms,
+  rowMajor,
+  SplitAxis,
+  shiftForm,
+  zero as zeroForm,
+} from "./affine.ts";
 import { isNarrow } from "./fuse.ts";
 import { type Group, type Scattering, scatterings } from "./groups.ts";
+import { joinOf } from "./joins.ts";
 import {
   type Affine,
   type Expr,
@@ -37,7 +48,7 @@ export function addAxes(lowerer: Lowerer, factors: Factors): Coordinates {
     const strides = rowMajor(run);
     const mine = run.map((extent) => lowerer.addAxis(extent));
     ids.push(mine);
-    coords.push(mine.reduce((f, id, i) => addForms(f, axisForm(id, strides[i])), zero));
+    coords.push(mine.reduce((f, id, i) => addForms(f, axisForm(id, strides[i])), zeroForm));
   }
   return { coords, ids };
 }
@@ -84,6 +95,8 @@ class LoopBuilder {
   private readonly level = new Map<Node, number>();
   private readonly regs: Node["dtype"][] = [];
   private readonly pending: PendingStore[] = [];
+  /** The buffers of items that have one by now. */
+  private readonly placed = new Map<Node, number>();
   private readonly stages: { axes: number[]; reduces: Reduce[]; stores: Store[] }[] = [];
 
   constructor(planner: Planner, group: Group, needed: (n: Node) => boolean) {
@@ -166,12 +179,11 @@ class LoopBuilder {
       const index = arg ? { index: coords[node.attrs.axes[0]] } : {};
       wide.reduces.push({ reg, fn: node.attrs.fn, value, ...index });
     }
-    const flat = coords.map((c, i) => (group.inner[i] ? zero : c));
+    const flat = coords.map((c, i) => (group.inner[i] ? zeroForm : c));
     const narrow = (n: Node) => inner.length > 0 && isNarrow(n, group.inner);
     for (const node of items) {
       if (node.op === "reduce" || narrow(node) || !this.needed(node)) continue;
-      const value = lowerer.expr(node, coords);
-      this.pending.push({ node, value, coords, stage: wide });
+      this.keep(node, coords, wide);
     }
     for (const [node, reg] of results) {
       const expr: Expr = { k: "reg", dtype: node.dtype, reg };
@@ -184,6 +196,25 @@ class LoopBuilder {
     }
     lowerer.clearMemo();
     this.stages.push(wide, rows);
+  }
+
+  /** Computes a value at a point to store it. */
+  private keep(node: Node, coords: readonly Affine[], stage: { stores: Store[] }): void {
+    const { lowerer, pending } = this;
+    const join = joinOf(node);
+    if (join === null) {
+      pending.push({ node, value: lowerer.expr(node, coords), coords, stage });
+      return;
+    }
+    const { dtype } = node;
+    const zero: Expr = { k: "const", dtype, value: 0 };
+    for (const { node: piece, at } of join.pieces) {
+      // As the sum has it: -0 + 0 is 0.
+      const x = lowerer.expr(piece, coords);
+      const value: Expr = isFloat(dtype) ? { k: "binary", dtype, fn: "add", x, y: zero } : x;
+      const there = coords.map((c, i) => (i === join.axis ? shiftForm(c, at) : c));
+      pending.push({ node, value, coords: there, stage });
+    }
   }
 
   /** Loop order by what is loaded and by stores whose place is given. */
@@ -234,8 +265,9 @@ class LoopBuilder {
       const memory = [...loops.filter((a) => a !== order.vector), ...last];
       strides = stridesByLoops(p.coords, node.shape, memory, lowerer);
     }
-    const direct = planner.direct.get(node);
-    const buffer = direct ?? planner.temp(node.dtype, size);
+    const known = this.placed.get(node) ?? planner.direct.get(node);
+    const buffer = known ?? planner.temp(node.dtype, size);
+    this.placed.set(node, buffer);
     planner.placements.set(node, { buffer, strides, offset: 0 });
     const at = dotForms(p.coords, strides);
     return { operand: lowerer.operand(buffer), at, value: p.value };

@@ -5,7 +5,7 @@ import { Buffer } from "../../src/ir/buffer.ts";
 import * as b from "../../src/ir/build.ts";
 import { makeGraph } from "../../src/ir/graph.ts";
 import type { Node } from "../../src/ir/node.ts";
-import { type LoopKernel, walk } from "../../src/schedule/kernel.ts";
+import { type LoopKernel, rootsOf, walk } from "../../src/schedule/kernel.ts";
 import { lower } from "../../src/schedule/pipeline.ts";
 import type { Plan } from "../../src/schedule/plan.ts";
 
@@ -228,5 +228,41 @@ describe("the plan", () => {
       expect(stored(scaled(scaled(scaled(b.binary("mul", pixels, data(shape))))))).toBe(1);
       expect(stored(b.unary("exp", scaled(scaled(scaled(pixels)))))).toBe(1);
     });
+  });
+});
+
+describe("pieces side by side", () => {
+  const pad = (x: Node, at: number, whole: number) =>
+    b.pad(x, [0, at], [0, whole - at - x.shape[1]!]);
+
+  it("are one kernel with what they are made of, a store for each", () => {
+    const [x, y] = [data([32, 8]), data([32, 8])];
+    const sum = b.unary("tanh", b.binary("add", x, y));
+    const pieces = [b.binary("mul", sum, x), b.unary("exp", sum), b.unary("neg", y)];
+    const whole = pieces
+      .map((piece, i) => pad(piece, 8 * i, 24))
+      .reduce((p, q) => b.binary("add", p, q));
+    const p = plan([whole, b.binary("mul", sum, y)]);
+    expect(kinds(p)).toEqual(["loop"]);
+    const kernel = p.steps[0]!.kernel as LoopKernel;
+    expect(kernel.stages.flatMap((s) => s.stores)).toHaveLength(4);
+    expect(kernel.axes).toEqual([32, 8]);
+    walk(kernel.stages.flatMap(rootsOf), (e) => expect(e.k).not.toBe("masked"));
+  });
+
+  it("of other sizes, or that overlap, are asked for at each element", () => {
+    const [x, y] = [data([32, 8]), data([32, 16])];
+    for (const whole of [
+      b.binary("add", pad(x, 0, 24), pad(y, 8, 24)),
+      b.binary("add", pad(x, 0, 16), pad(x, 4, 16)),
+      b.binary("add", pad(x, 0, 24), pad(x, 8, 24)),
+    ]) {
+      let masks = 0;
+      const p = plan([whole]);
+      walk((p.steps[0]!.kernel as LoopKernel).stages.flatMap(rootsOf), (e) => {
+        if (e.k === "masked") masks++;
+      });
+      expect([kinds(p), masks]).toEqual([["loop"], 2]);
+    }
   });
 });

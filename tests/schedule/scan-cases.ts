@@ -185,6 +185,20 @@ function embedding(length: number, reverse: boolean): Node<"scan"> {
   );
 }
 
+/** A carry put together of pieces, as the gradients of gates are. */
+function pieces(length: number, reverse: boolean): Node<"scan"> {
+  return loop(
+    { carries: [data([5, 12], 1)], xs: [data([length, 5, 4], 2)] },
+    (_, [h], [x]) => {
+      const parts = [0, 4, 8].map((from) => mul(columns(h!, from, 4), x!));
+      const wide = parts.map((p, i) => ir.pad(p, [0, 4 * i], [0, 8 - 4 * i]));
+      const next = wide.reduceRight((p, q) => add(p, q));
+      return { carries: [next], ys: [parts[1]!, next] };
+    },
+    { length, reverse },
+  );
+}
+
 /** What depends on consts alone, in several steps, one of which is a result as well. */
 function invariant(length: number, reverse: boolean): Node<"scan"> {
   return loop(
@@ -216,6 +230,7 @@ export const scanCases: readonly ScanCase[] = [
   { name: "one value in two carries", make: twoOfOne },
   { name: "a loop in a loop", make: nested },
   { name: "an embedding", make: embedding },
+  { name: "pieces side by side", make: pieces },
   { name: "what is the same in each iteration", make: invariant },
   { name: "an LSTM of 3×5", make: cell(3, 5) },
   { name: "an LSTM of 4×32", make: cell(4, 32) },
