@@ -40,6 +40,7 @@ export {
   maskOf,
   type PadSequenceOptions,
   padSequence,
+  unpadSequence,
 } from "./lengths.ts";
 export {
   type BiasOption,

@@ -8,7 +8,7 @@ import { arange } from "../tensor/create.ts";
 import { needTensor, needTensors } from "../tensor/ops/common.ts";
 import { stack } from "../tensor/ops/join.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
+import { ArgumentError, DtypeError, ShapeError, StateError } from "../util/errors.ts";
 
 /** Steps of each sample: a list, or an int32 tensor (B). */
 export type Lengths = Tensor | readonly number[];
@@ -45,6 +45,33 @@ export function padSequence(
   const before = Array<number>(2 * tail.length + 1).fill(0);
   const padded = sequences.map((x) => x.pad([...before, T - x.shape[0]!], { value: paddingValue }));
   return stack(padded, batchFirst ? 0 : 1);
+}
+
+/**
+ * The sequences again, each up to its end, as torch.nn.utils.rnn.unpad_sequence: (T, B, …), or
+ * (B, T, …) with `batchFirst` → B tensors (Tᵢ, …). Their sizes are the lengths, so these must be known:
+ * a list, or a tensor whose values are here.
+ */
+export function unpadSequence(
+  padded: Tensor,
+  lengths: Lengths,
+  options: Omit<PadSequenceOptions, "paddingValue"> = {},
+): Tensor[] {
+  needTensor("unpadSequence", padded, "the input");
+  const { batchFirst = false } = options;
+  if (padded.shape.length < 2) {
+    const detail = `the input must be (T, B, …), got ${show(padded.shape)}`;
+    throw new ShapeError("unpadSequence", detail, { in: currentScope() });
+  }
+  const [batchAxis, timeAxis] = batchFirst ? [0, 1] : [1, 0];
+  const limits = { batch: padded.shape[batchAxis]!, most: padded.shape[timeAxis]!, least: 0 };
+  const ends = hostOf(checkedLengths("unpadSequence", lengths, limits));
+  if (ends === null) {
+    throw new StateError("unpadSequence", "the lengths are not known while this is written", {
+      hint: "read them first: await lengths.data()",
+    });
+  }
+  return padded.unbind(batchAxis).map((x, i) => x.narrow(0, 0, ends[i]!));
 }
 
 /** Where a mask is true up to each sample's end: mask (B, T) of bool or numbers → lengths (B) int32.

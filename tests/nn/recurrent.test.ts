@@ -314,6 +314,16 @@ describe("unequal lengths", () => {
       [[4], [-1], [-1]],
     ]);
     expect(nn.padSequence([a, b]).shape).toEqual([3, 2, 1]);
+    const again = nn.unpadSequence(padded, ints(3, 1), { batchFirst: true });
+    expect(await Promise.all(again.map((x) => x.array()))).toEqual([[[1], [2], [3]], [[4]]]);
+    const first = nn.unpadSequence(nn.padSequence([a, b]), [3, 0]);
+    expect(first.map((x) => x.shape)).toEqual([
+      [3, 1],
+      [0, 1],
+    ]);
+    expect(messageOf(() => nn.unpadSequence(padded, [3, 1]))).toContain("lengths must be [3]");
+    expect(messageOf(() => nn.unpadSequence(a, ints(4)))).toContain("length 4 of sample 0");
+    expect(messageOf(() => nn.unpadSequence(a, ints(1).add(1)))).toContain("StateError");
     expect(await nn.padSequence([ints(1, 2), ints(3)]).array()).toEqual([
       [1, 3],
       [2, 0],
