@@ -12,6 +12,7 @@ import { AnnealError } from "../util/errors.ts";
 import { doctor } from "./doctor.ts";
 import { generateText } from "./generate.ts";
 import { modelNames, models } from "./models.ts";
+import { predictForecast } from "./predict-forecast.ts";
 import { predictMnist } from "./predict-mnist.ts";
 import { recipes, textRecipes } from "./recipes.ts";
 import { optionOf } from "./settings.ts";
@@ -96,6 +97,10 @@ function addPredict(predict: Command): void {
     .option("--run <folder>", "the folder of the run (the last one)")
     .option("--out <folder>", "where the folders of runs lie", "runs")
     .action((options) => predictMnist(options, terminal));
+  onMachine(predict.command("forecast").description("say which values come next"))
+    .argument("[run]", "the folder of the run (the last one)")
+    .requiredOption("--data <file>", "a CSV table with the columns that the run was trained on")
+    .action((run, options) => predictForecast({ ...options, run }, terminal));
 }
 
 function addGenerate(generate: Command): void {

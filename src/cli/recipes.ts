@@ -1,5 +1,6 @@
 // All that `anneal train` can train. Not here: what each is.
 
+import { forecastRecipe } from "./forecast.ts";
 import type { TextRecipe } from "./language-run.ts";
 import { lmRecipe } from "./lm.ts";
 import { mnistRecipe } from "./mnist.ts";
@@ -10,4 +11,9 @@ import { translateRecipe } from "./translate.ts";
 /** Those that write. */
 export const textRecipes: readonly TextRecipe[] = [lmRecipe, namesRecipe];
 
-export const recipes: readonly AnyRecipe[] = [mnistRecipe, ...textRecipes, translateRecipe];
+export const recipes: readonly AnyRecipe[] = [
+  mnistRecipe,
+  ...textRecipes,
+  translateRecipe,
+  forecastRecipe,
+];

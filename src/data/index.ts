@@ -38,6 +38,7 @@ export {
 } from "./image.ts";
 export { DataLoader, type LoaderOptions, type LoaderState } from "./loader.ts";
 export { type Digits, MNIST_CHECKSUMS, type Mnist, type MnistOptions, mnist } from "./mnist.ts";
+export { type SeriesOptions, type SeriesWindow, SeriesWindows } from "./series.ts";
 export { toTensor } from "./tensors.ts";
 export {
   centerCrop,

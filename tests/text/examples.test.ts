@@ -9,7 +9,11 @@ import * as io from "../../src/io/index.ts";
 import * as text from "../../src/text/index.ts";
 
 const source = join(import.meta.dirname, "../../src");
-const files = [...readdirSync(join(source, "text")).map((name) => `text/${name}`), "data/csv.ts"];
+const files = [
+  ...readdirSync(join(source, "text")).map((name) => `text/${name}`),
+  "data/csv.ts",
+  "data/series.ts",
+];
 
 const examples = files.flatMap((file) => {
   const found = readFileSync(join(source, file), "utf8").matchAll(
