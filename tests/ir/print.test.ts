@@ -1,5 +1,6 @@
 // The printer against the whole op table: what it prints builds a graph of the same key.
 import { describe, expect, it } from "vitest";
+import { makeBody } from "../../src/ir/body.ts";
 import { Buffer } from "../../src/ir/buffer.ts";
 import * as build from "../../src/ir/build.ts";
 import { type Graph, makeGraph } from "../../src/ir/graph.ts";
@@ -10,7 +11,7 @@ import { sections } from "../ops/table.ts";
 
 // The printed module without its import lines, run with the same names.
 function rebuild(text: string): Graph {
-  const names = { ...build, Buffer, makeGraph };
+  const names = { ...build, Buffer, makeBody, makeGraph };
   const body = text.replace(/^import .*$/gm, "").replace("export default", "return");
   return new Function(...Object.keys(names), body)(...Object.values(names)) as Graph;
 }

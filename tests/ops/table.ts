@@ -3,6 +3,7 @@
 import type { Case } from "./case.ts";
 import { contractCases } from "./contract-cases.ts";
 import { elementwiseCases } from "./elementwise-cases.ts";
+import { loopCases } from "./loop-cases.ts";
 import { modelCases } from "./model-cases.ts";
 import { shapeCases } from "./shape-cases.ts";
 
@@ -11,6 +12,7 @@ export const sections: Readonly<Record<string, readonly Case[]>> = {
   "reductions, movement and indexing": shapeCases,
   contractions: contractCases,
   models: modelCases,
+  loops: loopCases,
 };
 
 export const table: readonly Case[] = Object.values(sections).flat();
