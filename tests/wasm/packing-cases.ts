@@ -116,6 +116,35 @@ function dropout(): LoopKernel {
   return map({ k: "where", dtype: "float32", cond, x: load(0, 1), y: number(0) });
 }
 
+/** The gradient of maximum pooling behind a relu: it goes to the place that won, and to a sum. */
+function unpool(): LoopKernel {
+  const index: Expr = { k: "axis", dtype: "int32", at: at(0, 0, 2, 0, 1) };
+  const winner: Expr = { k: "load", dtype: "int32", operand: 1, at: at(0, 1, 0, 32, 0) };
+  const won: Expr = { k: "compare", dtype: "bool", fn: "eq", x: index, y: winner };
+  const dead: Expr = {
+    k: "compare",
+    dtype: "bool",
+    fn: "le",
+    x: load(0, 0, 1, 448, 64, 32),
+    y: number(0),
+  };
+  const or0 = (cond: Expr, x: Expr, y: Expr): Expr => ({
+    k: "where",
+    dtype: "float32",
+    cond,
+    x,
+    y,
+  });
+  const value = or0(dead, number(0), or0(won, load(2, 0, 1, 0, 32, 0), number(0)));
+  const all = [{ operand: 3, at: at(0, 1, 448, 64, 32), value }];
+  const stages: Partial<Stage>[] = [
+    { axes: [2, 3, 4], reduces: [{ reg: 0, fn: "sum", value }], stores: all },
+    { stores: [{ operand: 4, at: at(32, 1), value: reg(0) }] },
+  ];
+  const axes = [8, 32, 2, 7, 2];
+  return kernel({ axes, parallel: 2, vector: 1, reads: 3, writes: 2, regs: 1, stages });
+}
+
 const x = load(0, 1);
 const functions = ["exp", "tanh", "sigmoid", "log", "sin", "erf", "relu"] as const;
 
@@ -132,6 +161,7 @@ export const packed: readonly [name: string, kernel: LoopKernel, pairs: number][
   ["adam", adam(), 40],
   ["column sums", columnSums(), 16],
   ["dropout", dropout(), 80],
+  ["gradient of pooling", unpool(), 80],
 ];
 
 if (process.argv[1] === import.meta.filename) {

@@ -153,7 +153,7 @@ export class VectorEmitter extends VectorMemory {
         this.emit(e.x, site);
         this.emit(e.y, site);
         this.emit(e.cond, site);
-        f.op("v128.bitselect");
+        this.frame.chooseLanes();
         return;
       case "cast":
         this.emit(e.x, site);
@@ -467,7 +467,7 @@ export class VectorEmitter extends VectorMemory {
       if (mask < 0) return;
       this.constant(e.dtype, e.fill);
       f.get(mask);
-      f.op("v128.bitselect");
+      this.frame.chooseLanes();
     });
     f.else();
     this.constant(e.dtype, e.fill);

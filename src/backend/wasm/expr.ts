@@ -76,6 +76,12 @@ export class Frame {
     this.zero = f.local("v128");
   }
 
+  /** Emits the choice of lanes of two vectors by a mask, all bits of a lane of which are equal. On x64
+   *  the relaxed instruction is one of the processor's, the other three. */
+  chooseLanes(): void {
+    this.f.op(this.options.relaxed ? "i32x4.relaxed_laneselect" : "v128.bitselect");
+  }
+
   /** A local that `push` sets once, at the start of the function. */
   once(key: string, type: ValType, push: Push): number {
     let local = this.setUp.get(key);

@@ -140,7 +140,7 @@ export class Accumulators {
     if (this.vector && partial) {
       this.emitter.constant(this.dtype, neutral(this.reduce.fn, this.dtype));
       f.get(this.laneMask(site.valid));
-      f.op("v128.bitselect");
+      this.frame.chooseLanes();
     }
     if (this.combinesByOp()) {
       if (this.nans.length > 0) this.noteNaN(this.nans[i % 2]!);
@@ -230,7 +230,8 @@ export class Accumulators {
       f.get(other);
       f.get(kept);
       f.get(mask);
-      f.op(this.vector ? "v128.bitselect" : "select");
+      if (this.vector) this.frame.chooseLanes();
+      else f.op("select");
       f.set(kept);
     }
     this.frame.release(p);

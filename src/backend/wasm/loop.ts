@@ -439,27 +439,28 @@ class LoopRenderer {
     const isFixed = (e: Expr) => this.fixed.has(e) || fixed(e);
     const parts = fixedParts(roots, isFixed, this.assumed).filter((e) => !this.fixed.has(e));
     const laneAxis = this.vectorIsParallel && this.nest.isOpen(this.vector) ? this.vector : -1;
-    const locals = parts.map((): number[] => []);
+    const locals = new Map(parts.map((e): [Expr, number[]] => [e, []]));
+    // What is the same in all lanes is so in all vectors, and the packer wants to see that it is.
+    const differs = laneAxis < 0 ? [] : parts.filter((e) => !this.fixedIn(laneAxis)(e));
     for (let v = 0; v < (laneAxis < 0 ? 1 : span.vectors); v++) {
+      const some = v === 0 ? parts : differs;
       this.select(v);
-      this.emitter.begin(parts);
-      parts.forEach((e, i) => {
+      this.emitter.begin(some);
+      for (const e of some) {
         this.emitter.emit(e, this.site(laneAxis, v, span.valid));
         const local = this.frame.take(this.emitter.typeOf(e));
         this.f.set(local);
-        locals[i]!.push(local);
-      });
+        locals.get(e)!.push(local);
+      }
       this.emitter.finish();
     }
-    parts.forEach((e, i) => {
-      this.fixed.set(e, locals[i]!);
-    });
+    for (const [e, own] of locals) this.fixed.set(e, own);
     write();
     for (const e of parts) {
       this.fixed.delete(e);
       this.emitter.unpin(e);
     }
-    for (const local of locals.flat()) this.frame.release(local);
+    for (const own of locals.values()) for (const local of own) this.frame.release(local);
   }
 
   /** Writes code once for masks that hold and once for masks that do not, where masks are the same at

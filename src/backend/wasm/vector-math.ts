@@ -114,10 +114,11 @@ export class VectorMath {
     return this.op("f32x4.div", a, b);
   }
 
-  /** `mask` has the bits of a lane all equal, so that both instructions mean the same. */
   private select(mask: Push, yes: Push, no: Push): Push {
-    const { relaxed } = this.frame.options;
-    return this.op(relaxed ? "i32x4.relaxed_laneselect" : "v128.bitselect", yes, no, mask);
+    return () => {
+      for (const v of [yes, no, mask]) v();
+      this.frame.chooseLanes();
+    };
   }
 
   private shift(name: "i32x4.shl" | "i32x4.shr_s", a: Push, bits: number): Push {
