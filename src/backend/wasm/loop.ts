@@ -240,7 +240,12 @@ class LoopRenderer {
     const { stages } = this.kernel;
     const heavy = Math.max(...stages.map((s) => weight(rootsOf(s))));
     const reduces = stages.reduce((n, s) => n + s.reduces.length, 0);
-    if (stages.every((s) => s.axes.length === 0)) return widths(heavy, reduces);
+    if (stages.every((s) => s.axes.length === 0)) {
+      // Lanes that lie apart are loaded one by one, which nothing packs: twice the code for nothing.
+      const apart = ({ at }: { at: Affine }) => Math.abs(at.coef[this.vector]!) > 1;
+      const long = heavy > longBody && stages.some((s) => this.accessesIn(s).some(apart));
+      return long ? [] : widths(heavy, reduces);
+    }
     // Loops inside walk through memory. Strips as wide as the rows read it in order, which is worth
     // more than accumulators in registers: measured, 16 vectors take half the time of 4.
     const extent = stripExtent(this.kernel, this.vector);
@@ -502,6 +507,9 @@ interface StageBody {
   readonly accumulators: readonly Accumulators[];
   readonly laneAxis: number;
 }
+
+/** A body of this weight keeps the processor busy with one vector. */
+const longBody = 150;
 
 /** Vectors side by side for a body of some weight, widest first: pairs, and light bodies in more pairs.
  *  Reductions share the registers. */
