@@ -43,8 +43,9 @@ export type ScanBody<C, X, Y> = (carry: C, x: X, t: Tensor) => readonly [C, Y];
  *
  * @example
  * const xs = tensor([1, 2, 3]);
- * const [sum, sums] = scan((h: Tensor, x: Tensor) => [h.add(x), h.add(x)], zeros([]), xs);
- * console.log(await sums.array()); // [1, 3, 6]
+ * const [sum, sums] = scan((h: Tensor, x: Tensor) => [h.add(x), h.add(x)], tensor(0), xs);
+ * await sums.array(); // [1, 3, 6]
+ * await sum.item(); // 6
  */
 export function scan<C, X, Y>(
   body: ScanBody<C, X, Y>,

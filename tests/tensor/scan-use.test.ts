@@ -1,5 +1,8 @@
 // scan as it is used: on every device, compiled and not, with unequal lengths, checkpoints, random
 // numbers, layers and noGrad; and what bad input gets.
+import { readFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
+import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import {
   compile,
@@ -193,6 +196,17 @@ for (const name of devices) {
 describe("scan", () => {
   beforeEach(() => void device("reference"));
   const [h, xs] = tensorsOf([[3], [5, 3]], 1, "float32") as [Tensor, Tensor];
+
+  it("does what its example says", async () => {
+    const file = join(import.meta.dirname, "../../src/tensor/scan.ts");
+    const [, text] = /@example\n((?: \*(?: .*)?\n)+?) \*\//.exec(readFileSync(file, "utf8"))!;
+    const lines = stripTypeScriptTypes(text!.replace(/^ \* ?/gm, ""));
+    const script = lines.replace(/^(await .+); \/\/ (.+)$/gm, "check($1, $2);");
+    expect(script.match(/check/g)!.length).toBe(2);
+    const run = (async () => {}).constructor as FunctionConstructor;
+    const check = (found: unknown, wanted: unknown) => expect(found).toEqual(wanted);
+    await new run("scan", "tensor", "check", script)(scan, tensor, check);
+  });
 
   it("takes trees, and gives them back", async () => {
     const [last, ys] = scan(
