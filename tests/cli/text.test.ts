@@ -1,7 +1,9 @@
 // `anneal train names` and `train lm`, small: what is printed and left, that `generate` writes the same from the same
 // seed, that `evaluate` finds the same loss, and what bad texts and prompts get.
+import { execFile } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/util/rng.ts";
 import { anneal, type Outcome, scratch } from "./run.ts";
@@ -151,5 +153,15 @@ describe("bad texts", () => {
     );
     const none = await inPlace("generate", "--out", "nowhere");
     expect(none.stderr).toContain("LoadError: nowhere has no trained run\n  hint: anneal train lm");
+  });
+});
+
+describe("the example of names by hand", () => {
+  it("runs, and makes names up", async () => {
+    const root = join(import.meta.dirname, "../..");
+    const example = join(root, "examples/names-by-hand.ts");
+    const args = ["--conditions=anneal-source", example, join(place.folder, "names.txt")];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
+    expect(stdout.match(/^[a-z]+$/gm)?.length).toBeGreaterThan(5);
   });
 });
