@@ -7,12 +7,11 @@ import { sizeOf } from "../ir/node.ts";
 import { compile } from "../tensor/compile.ts";
 import { noGrad } from "../tensor/core.ts";
 import { dynamicSlice, dynamicUpdate } from "../tensor/ops/dynamic.ts";
-import { stateNode } from "../tensor/state.ts";
+import { setState, snapshot, stateNode } from "../tensor/state.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
 import { scaledDotProductAttention } from "./attention.ts";
 import type { GPT } from "./gpt.ts";
-import { checkCount } from "./linear.ts";
 
 /** Keys and values of one layer, as state: room for M places, filled from the first on. */
 export class KeyValueCache {
@@ -42,32 +41,74 @@ export class KeyValueCache {
 /** How many tokens of a long prompt are read at once; fewer are read one by one. */
 const pieceLength = 32;
 
+/**
+ * What all decodings of a model with so many rows share: one compiled function and the caches it works on.
+ * They hold the sequences of one decoding at a time. Another that takes its turn has its own put there, and
+ * those of the one before are set aside where it can still be asked for them.
+ */
+export class GptSession {
+  readonly caches: readonly KeyValueCache[];
+  readonly place: Tensor;
+  readonly read: (tokens: Tensor) => Tensor;
+  readonly select: (rows: Tensor) => void;
+  private owner: WeakRef<GptDecoding> | null = null;
+
+  constructor(model: GPT, rows: number) {
+    const { layers, heads, width, contextLength } = model.config;
+    this.place = new Tensor(stateNode(new Int32Array(1), [], "int32"));
+    this.caches = Array.from(
+      { length: layers },
+      () => new KeyValueCache([rows, heads, contextLength, width / heads], this.place),
+    );
+    this.read = compile((tokens: Tensor) => noGrad(() => this.logits(model, tokens)));
+    this.select = compile((from: Tensor) => {
+      for (const kept of this.kept) kept.assign(kept.indexSelect(0, from));
+    });
+  }
+
+  /** tokens (B, T) at the next places → logits (B, V) of what follows the last. */
+  private logits(model: GPT, tokens: Tensor): Tensor {
+    const T = tokens.shape[1]!;
+    const { wpe } = model.transformer;
+    const places = dynamicSlice(wpe.weight, [this.place, 0], [T, model.config.width]); // (T, C)
+    const last = model.trunk(tokens, places, this.caches).select(1, T - 1); // (B, C)
+    this.place.assign(this.place.add(T));
+    return model.lm_head.forward(last); // (B, V)
+  }
+
+  private get kept(): Tensor[] {
+    return this.caches.flatMap(({ keys, values }) => [keys, values]);
+  }
+
+  /** Gives the caches to a decoding that has `length` tokens, and had them `aside` if any. What lies behind
+   *  its place is never read. */
+  give(to: GptDecoding, length: number, aside: readonly Tensor[] | null): void {
+    const before = this.owner?.deref();
+    if (before === to) return;
+    before?.setAside(this.kept.map(snapshot));
+    const { kept } = this;
+    const place = Tensor.from(Int32Array.of(length), []);
+    setState([
+      [this.place, place],
+      ...(aside ?? []).map((t, i): [Tensor, Tensor] => [kept[i]!, t]),
+    ]);
+    this.owner = new WeakRef(to);
+  }
+}
+
 /** Sequences that a GPT reads and writes side by side, one a row: a Decoding of anneal/text. The model
  *  should be in evaluation mode (`model.eval()`), or its dropout drops here too. */
 export class GptDecoding {
   readonly #model: GPT;
   readonly #rows: number;
-  readonly #caches: KeyValueCache[];
-  readonly #place: Tensor;
-  readonly #read: (tokens: Tensor) => Tensor;
-  readonly #select: (rows: Tensor) => void;
+  readonly #session: GptSession;
+  #aside: readonly Tensor[] | null = null;
   #length = 0;
 
-  constructor(model: GPT, rows: number) {
-    const { layers, heads, width, contextLength } = model.config;
+  constructor(model: GPT, rows: number, session: GptSession) {
     this.#model = model;
-    this.#rows = checkCount("GptDecoding", "rows", rows);
-    this.#place = new Tensor(stateNode(new Int32Array(1), [], "int32"));
-    this.#caches = Array.from(
-      { length: layers },
-      () => new KeyValueCache([rows, heads, contextLength, width / heads], this.#place),
-    );
-    this.#read = compile((tokens: Tensor) => noGrad(() => this.read(tokens)));
-    this.#select = compile((from: Tensor) => {
-      for (const { keys, values } of this.#caches) {
-        for (const kept of [keys, values]) kept.assign(kept.indexSelect(0, from));
-      }
-    });
+    this.#rows = rows;
+    this.#session = session;
   }
 
   /** How many tokens each row has. */
@@ -75,18 +116,15 @@ export class GptDecoding {
     return this.#length;
   }
 
-  /** tokens (B, T) at the next places → logits (B, V) of what follows the last. */
-  private read(tokens: Tensor): Tensor {
-    const model = this.#model;
-    const T = tokens.shape[1]!;
-    const places = dynamicSlice(
-      model.transformer.wpe.weight,
-      [this.#place, 0],
-      [T, model.config.width],
-    ); // (T, C)
-    const last = model.trunk(tokens, places, this.#caches).select(1, T - 1); // (B, C)
-    this.#place.assign(this.#place.add(T));
-    return model.lm_head.forward(last); // (B, V)
+  /** Keeps its keys and values while another decoding has the caches. */
+  setAside(kept: readonly Tensor[]): void {
+    this.#aside = kept;
+  }
+
+  private open(): GptSession {
+    this.#session.give(this, this.#length, this.#aside);
+    this.#aside = null;
+    return this.#session;
   }
 
   /**
@@ -97,6 +135,7 @@ export class GptDecoding {
     const rows = this.#rows;
     const T = tokens.length / rows;
     this.check(tokens, T);
+    const session = this.open();
     let logits: Tensor | undefined;
     for (let from = 0; from < T; ) {
       const count = T - from >= pieceLength ? pieceLength : 1;
@@ -105,7 +144,7 @@ export class GptDecoding {
         const start = row * T + from;
         piece.set(tokens.subarray(start, start + count), row * count);
       }
-      logits = this.#read(Tensor.from(piece, [rows, count]));
+      logits = session.read(Tensor.from(piece, [rows, count]));
       from += count;
     }
     this.#length += T;
@@ -136,6 +175,6 @@ export class GptDecoding {
       const detail = `takes one of ${this.#rows} rows for each row, got [${rows.join(",")}]`;
       throw new ArgumentError("select", detail);
     }
-    this.#select(Tensor.from(rows, [rows.length]));
+    this.open().select(Tensor.from(rows, [rows.length]));
   }
 }

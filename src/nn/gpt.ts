@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { scaledDotProductAttention } from "./attention.ts";
 import { checkProbability, Dropout } from "./dropout.ts";
-import { GptDecoding, type KeyValueCache } from "./gpt-decoding.ts";
+import { GptDecoding, GptSession, type KeyValueCache } from "./gpt-decoding.ts";
 import * as init from "./init.ts";
 import { checkCount, checkOptions, Embedding, Linear } from "./linear.ts";
 import { inScope, Module } from "./module.ts";
@@ -120,6 +120,7 @@ export class GPT extends Module {
   readonly config: Config;
   transformer: { wte: Embedding; wpe: Embedding; drop: Dropout; h: Block[]; ln_f: LayerNorm };
   lm_head: Linear; // C → V
+  readonly #sessions = new Map<number, GptSession>();
 
   constructor(options: GPTOptions) {
     super();
@@ -195,7 +196,10 @@ export class GPT extends Module {
 
   /** Opens `rows` empty sequences, to be fed with tokens. */
   begin(rows = 1): GptDecoding {
-    return new GptDecoding(this, rows);
+    checkCount("GPT", "rows", rows);
+    let session = this.#sessions.get(rows);
+    if (!session) this.#sessions.set(rows, (session = new GptSession(this, rows)));
+    return new GptDecoding(this, rows, session);
   }
 
   override describe(): string {

@@ -32,7 +32,7 @@ export {
 export { type CtcOptions, ctcLoss } from "./ctc.ts";
 export { Dropout, Dropout1d, Dropout2d, dropout, dropoutChannels } from "./dropout.ts";
 export * from "./gpt.ts";
-export * from "./gpt-decoding.ts";
+export { GptDecoding, KeyValueCache } from "./gpt-decoding.ts";
 export * as init from "./init.ts";
 export {
   type Lengths,

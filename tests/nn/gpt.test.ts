@@ -102,6 +102,21 @@ describe.each(devices)("GPT on %s", (name) => {
     );
   });
 
+  it("keeps what each of several decodings has read, whoever takes turns", async () => {
+    const model = new nn.GPT(options).eval();
+    const [a, c] = [some(9), some(9, 3)];
+    const first = model.begin();
+    await first.feed(Int32Array.from(a.slice(0, 5)));
+    const second = model.begin();
+    await second.feed(Int32Array.from(c.slice(0, 3)));
+    const third = model.begin(2);
+    await third.feed(Int32Array.of(1, 2));
+    const logits = await first.feed(Int32Array.from(a.slice(5)));
+    expectClose(logits, await lastLogits(model, a));
+    expectClose(await second.feed(Int32Array.from(c.slice(3))), await lastLogits(model, c));
+    expectClose(await third.feed(Int32Array.of(3, 4)), await lastLogits(model, [1, 3], [2, 4]));
+  });
+
   it("is what samplers and searches take", async () => {
     const model: LanguageModel = new nn.GPT({ ...options, contextLength: 8 }).eval();
     const written: number[] = [];
