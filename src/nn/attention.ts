@@ -100,9 +100,9 @@ export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions
 /**
  * softmax(q · kᵀ · scale) · v, as torch.nn.functional.scaled_dot_product_attention. q (…, L, E),
  * k (…, S, E), v (…, S, F) → (…, L, F); leading axes are batches and heads and broadcast. A query that
- * sees no key at all gives zeros. Beyond 1024 × 1024 scores a head, queries go in blocks, whose scores the
- * backward pass computes again: they are never all in memory. With `groupedQueries` heads are the third axis from the end, and those
- * of q a multiple of those of k and v.
+ * sees no key at all gives zeros. Beyond 1024 × 1024 scores a head, queries go in blocks, whose scores
+ * the backward pass computes again: they are never all in memory. With `groupedQueries` heads are the
+ * third axis from the end, and those of q a multiple of those of k and v.
  *
  * @example
  * nn.scaledDotProductAttention(q, k, v, { causal: true }); // (B, H, T, E) each → (B, H, T, E)
