@@ -22,7 +22,8 @@ const dear = 12;
 export function keepDear(kernel: LoopKernel): LoopKernel {
   if (kernel.stages.length < 2 || weight(kernel.stages.flatMap(rootsOf)) < 2 * dear) return kernel;
   const rewriter = new Rewriter();
-  const stages = kernel.stages.map((s) => mapRoots(s, (e) => rewriter.at(e, new Map(), (r) => r)));
+  const same = rewriter.placer(new Map(), (r) => r);
+  const stages = kernel.stages.map((s) => mapRoots(s, same));
   for (let later = stages.length - 1; later > 0; later--) {
     for (const store of stages[later]!.stores) {
       if (!isFree(store, kernel, stages, later)) continue;
@@ -73,5 +74,5 @@ function sameAxes(a: Stage, b: Stage): boolean {
 }
 
 function replaced(rewriter: Rewriter, root: Expr, from: Expr, to: Expr): Expr {
-  return rewriter.at(root, new Map(), (r) => r, new Map([[from, to]]));
+  return rewriter.placer(new Map(), (r) => r, new Map([[from, to]]))(root);
 }

@@ -25,13 +25,13 @@ export class Rewriter {
   private readonly known = new Map<string, Expr>();
   private readonly numbers = new Map<Expr, number>();
 
-  /** `root` at a point, with what `reg` gives for its registers, and other expressions `instead`. */
-  at(
-    root: Expr,
+  /** Puts expressions at a point, with what `reg` gives for their registers, and others `instead`. What
+   *  several share is rewritten once. */
+  placer(
     point: Point,
     reg: (r: Register) => Expr,
     instead: ReadonlyMap<Expr, Expr> = new Map(),
-  ): Expr {
+  ): (root: Expr) => Expr {
     const done = new Map<Expr, Expr>();
     for (const [from, to] of instead) done.set(from, this.intern(to));
     const go = (e: Expr): Expr => {
@@ -43,7 +43,7 @@ export class Rewriter {
       }
       return made;
     };
-    return go(root);
+    return go;
   }
 
   /** The one object for all expressions like this one; its sources must have come from here. */

@@ -90,8 +90,7 @@ class Unroller {
       const reduces: Reduce[] = [];
       const stores: Store[] = [];
       points.forEach((point, i) => {
-        const value = (e: Expr) =>
-          this.rewriter.at(e, point, (r) => ({ ...r, reg: r.reg + i * count }));
+        const value = this.rewriter.placer(point, (r) => ({ ...r, reg: r.reg + i * count }));
         for (const r of stage.reduces) {
           const index = r.index && { index: placeAt(r.index, point) };
           reduces.push({ ...r, reg: r.reg + i * count, value: value(r.value), ...index });
@@ -142,21 +141,23 @@ class Unroller {
         kernel,
         stage.axes.filter((a) => !left.includes(a)),
       );
-      const at = (e: Expr, point: Point) =>
-        this.rewriter.at(e, point, (r) => inlined.get(r.reg) ?? r);
+      const placer = (p: Point) => this.rewriter.placer(p, (r) => inlined.get(r.reg) ?? r);
+      const placers = points.map(placer);
       const stores = stage.stores.flatMap((s) =>
-        points.map((p): Store => {
-          const scatter = s.scatter && { ...s.scatter, index: at(s.scatter.index, p) };
-          return { ...s, at: placeAt(s.at, p), value: at(s.value, p), ...(scatter && { scatter }) };
+        points.map((p, j): Store => {
+          const at = placers[j]!;
+          const scatter = s.scatter && { ...s.scatter, index: at(s.scatter.index) };
+          return { ...s, at: placeAt(s.at, p), value: at(s.value), ...(scatter && { scatter }) };
         }),
       );
-      const values = stage.reduces.map((r) => points.map((p) => at(r.value, p)));
+      const values = stage.reduces.map((r) => placers.map((at) => at(r.value)));
       if (!inline) {
         const turns = sharedTurns(kernel, i, left, this.vector, values.flat());
         const last = left[left.length - 1]!;
         if (turns > 1) axes[last] = axes[last]! / turns;
+        const further = turnsOf(last, turns).map(placer);
         const reduces = stage.reduces.map((r, j) => {
-          const all = turnsOf(last, turns).flatMap((p) => values[j]!.map((e) => at(e, p)));
+          const all = further.flatMap((at) => values[j]!.map(at));
           return { ...r, value: this.fold(r, turns > 1 ? all : values[j]!) };
         });
         return { axes: left, reduces, stores };
@@ -300,10 +301,9 @@ function readsOnly(root: Expr, { operands }: LoopKernel): boolean {
 }
 
 /** Whether a stage reads elements that it stores at another point: its order then counts. */
-function readsItsStores({ stores, ...stage }: Stage): boolean {
-  const loads = accessesOf({ ...stage, stores: [] });
-  for (const s of stores)
-    loads.push(...accessesOf({ axes: [], reduces: [], stores: [s] }).slice(1));
+function readsItsStores(stage: Stage): boolean {
+  const { stores } = stage;
+  const loads = accessesOf(stage).slice(stores.length);
   return stores.some((s) =>
     loads.some((l) => l.operand === s.operand && affineKey(l.at) !== affineKey(s.at)),
   );
