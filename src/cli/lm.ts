@@ -17,7 +17,7 @@ import { evaluate } from "../train/index.ts";
 import { type LanguageModelName, languageModels, type TextModel } from "./language-models.ts";
 import { type TextRecipe, tokenizerFile, tokenLoss, warmCosine } from "./language-run.ts";
 import type { Recipe } from "./recipe.ts";
-import { choice, number, type RunConfig, whole, wholeOrNone } from "./settings.ts";
+import { choice, number, part, type RunConfig, whole, wholeOrNone } from "./settings.ts";
 import { fileSettings, sourceOf } from "./sources.ts";
 import { seeded } from "./train.ts";
 import { UsageError } from "./usage.ts";
@@ -27,12 +27,12 @@ type LmModel = Exclude<LanguageModelName, "mlp">;
 /** What suits each model: the LSTM of char-rnn's size, and nanoGPT's setting for a CPU. */
 const presets = {
   gpt: {
-    ...{ steps: 2000, batch: 12, context: 64, layers: 4, width: 128, lr: 1e-3 },
+    ...{ steps: 2000, batch: 12, context: 64, layers: 4, width: 128, lr: 1e-3, dropout: 0 },
     validation: 64,
   },
   // Longer windows to judge by: it has no context to run out of.
   lstm: {
-    ...{ steps: 5000, batch: 32, context: 128, layers: 2, width: 256, lr: 2e-3 },
+    ...{ steps: 3500, batch: 32, context: 128, layers: 2, width: 256, lr: 2e-3, dropout: 0.1 },
     validation: 256,
   },
 } as const;
@@ -49,6 +49,7 @@ const settings = {
   layers: whole("layers of the network", by("layers")),
   width: whole("units of a layer", by("width")),
   heads: whole("heads of attention (gpt)", 4),
+  dropout: part("the part that is dropped while training", by("dropout")),
   lr: number("the highest learning rate", by("lr")),
   seed: whole("of weights, windows and texts (1)", 1, 0),
   limit: wholeOrNone("use only the first n characters, to try things out", 1000),
@@ -110,9 +111,9 @@ export const lmRecipe: Recipe<typeof settings> & TextRecipe = {
 };
 
 function modelOf(config: LmConfig, tokenizer: Tokenizer): TextModel {
-  const { model, context: contextLength, layers, width, heads } = config;
+  const { model, context: contextLength, layers, width, heads, dropout } = config;
   const vocabularySize = tokenizer.vocabulary.size;
-  return languageModels[model]({ vocabularySize, contextLength, layers, width, heads, dropout: 0 });
+  return languageModels[model]({ vocabularySize, contextLength, layers, width, heads, dropout });
 }
 
 /** Matrices decay, vectors (biases, norms) do not. */
@@ -130,7 +131,7 @@ function windowsOf(text: string, tokenizer: Tokenizer, config: LmConfig) {
   const width = model === "gpt" ? context : Math.max(context, presets[model].validation);
   if (last.length <= width) throw new UsageError("--limit", "leaves no window to validate on");
   const windows = new TokenWindows(tokenizer.encode(first), { length: context, stride: 1 });
-  const every = Math.min(stepsInEpoch, steps);
+  const every = Math.ceil(steps / Math.ceil(steps / stepsInEpoch));
   const count = every * batchSize;
   const sampler = new RandomSampler(windows.length, { replacement: true, count, seed });
   const held = new TokenWindows(tokenizer.encode(last), { length: width });

@@ -3,7 +3,7 @@
 // again.
 // Not here: what the settings mean (the recipes), or options that only change the speed (main.ts).
 
-import { oneOf, positive, wholeFrom } from "./usage.ts";
+import { below1, oneOf, positive, wholeFrom } from "./usage.ts";
 
 /** One setting: an option, and a field of config.json. */
 export interface Setting<T = unknown> {
@@ -49,6 +49,12 @@ export function wholeOrNone(help: string, least = 1): Setting<number | null> {
 export function number(help: string, usual: Usual<number>): Setting<number> {
   const fits = (value: unknown) => typeof value === "number" && value > 0;
   return { takes: "<x>", help, parse: positive, fits, usual };
+}
+
+/** A number from 0 to below 1. */
+export function part(help: string, usual: Usual<number>): Setting<number> {
+  const fits = (value: unknown) => typeof value === "number" && value >= 0 && value < 1;
+  return { takes: "<x>", help, parse: below1, fits, usual };
 }
 
 /** One of a few words. */

@@ -24,6 +24,16 @@ export function positive(option: string): (text: string) => number {
   };
 }
 
+/** A parser of numbers from 0 to below 1. */
+export function below1(option: string): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (value >= 0 && value < 1) return value;
+    const wanted = "must be a number from 0 to below 1";
+    throw new UsageError(option, `${wanted}, got ${JSON.stringify(text)}`);
+  };
+}
+
 /** A parser of one of a few words. */
 export function oneOf<T extends string>(option: string, words: readonly T[]): (text: string) => T {
   return (text) => {

@@ -23,6 +23,11 @@ describe("a wrong command line", () => {
       'ArgumentError: --lr: must be a number above 0, got "0"\n',
     ],
     [
+      "a whole to drop",
+      ["train", "lm", "--dropout", "1"],
+      'ArgumentError: --dropout: must be a number from 0 to below 1, got "1"\n',
+    ],
+    [
       "an unknown model",
       ["summary", "--model", "vgg"],
       'ArgumentError: --model: must be cnn or mlp, got "vgg"\n',
