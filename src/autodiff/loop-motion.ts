@@ -5,10 +5,11 @@
 // Values differ in the order of sums only. Not here: what is the same at each step (loop.ts).
 
 import { binary, contract, iota, permute, reduce, reshape, scatterAdd } from "../ir/build.ts";
-import { isOp, type Node, topological } from "../ir/node.ts";
+import { isOp, type Node, sizeOf, topological } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
 import { constValue } from "../ir/simplify.ts";
 import { type Loop, ownNodes, type Results, spreads } from "./loop.ts";
+import { add } from "./terms.ts";
 import { batch, freeLabel, type Lifted, lift } from "./vmap.ts";
 
 /** What is worth to be done once for all steps. */
@@ -27,7 +28,8 @@ export function moveOut(loop: Loop): Moved {
   const hoisted = hoistedOf(loop, kinds, sums);
   const before = batch([...hoisted], known, loop.length, kinds.options);
   const { moved, stacked } = sink(loop, kinds, sums);
-  const carried = loop.carries.map((_, i) => i).filter((i) => !moved.has(sums.get(i)!));
+  const staying = (i: number) => sums.get(i)?.terms.filter((term) => !moved.has(term));
+  const carried = loop.carries.map((_, i) => i).filter((i) => staying(i)?.length !== 0);
   const first = [...hoisted].map((inside, i) => {
     return { inside, outside: lift(before[i]!, loop.length) };
   });
@@ -36,7 +38,7 @@ export function moveOut(loop: Loop): Moved {
     ...loop,
     carries: carried.map((i) => loop.carries[i]!),
     xs: [...loop.xs, ...first],
-    next: carried.map((i) => loop.next[i]!),
+    next: carried.map((i) => staying(i)?.reduce(add, loop.carries[i]!.inside) ?? loop.next[i]!),
     ys: stacks,
   };
   const finish = (results: Results): Results => {
@@ -49,11 +51,13 @@ export function moveOut(loop: Loop): Moved {
     const there = (node: Node) => stacked.has(node) || !kinds.own.has(node);
     const carries = loop.carries.map(({ inside, outside }, i) => {
       const at = carried.indexOf(i);
-      if (at >= 0) return results.carries[at]!;
-      const total = totalOf(sums.get(i)!, { over, there, length: loop.length });
+      const begin = at >= 0 ? results.carries[at]! : outside;
+      const gone = (sums.get(i)?.terms ?? []).filter((term) => moved.has(term));
+      const totals = gone.map((term) => totalOf(term, { over, there, length: loop.length }));
+      if (totals.length === 0) return begin;
       // A zero that was made for the loop. One that was there before may be asked a gradient of.
-      const none = constValue(outside) === 0 && outside.id > inside.id;
-      return none ? total : binary("add", outside, total);
+      const none = constValue(begin) === 0 && begin.id > inside.id;
+      return none ? totals.reduce(add) : totals.reduce(add, begin);
     });
     return { carries, ys: loop.ys.map((y) => lift(over(y), loop.length)) };
   };
@@ -106,9 +110,18 @@ function outsideOf(loop: Loop): Map<Node, Lifted> {
   return known;
 }
 
-/** Carries that only add up: from their position to what is added at each step. */
-function sumsOf(loop: Loop, { users }: Kinds): Map<number, Node> {
-  const sums = new Map<number, Node>();
+/** What a carry adds up at each step. */
+interface Sum {
+  readonly terms: readonly Node[];
+  /** The additions themselves. */
+  readonly additions: readonly Node[];
+}
+
+type Sums = ReadonlyMap<number, Sum>;
+
+/** Carries that only add up, by position. */
+function sumsOf(loop: Loop, { users }: Kinds): Sums {
+  const sums = new Map<number, Sum>();
   const results = [...loop.next, ...loop.ys];
   loop.carries.forEach(({ inside }, i) => {
     const next = loop.next[i]!;
@@ -117,15 +130,36 @@ function sumsOf(loop: Loop, { users }: Kinds): Map<number, Node> {
     if (!isOp(next, "binary") || next.attrs.fn !== "add" || !alone) return;
     if (readers.length !== 1 || readers[0] !== next || users.has(next)) return;
     const [a, b] = next.src as [Node, Node];
-    if (a !== b) sums.set(i, a === inside ? b : a);
+    if (a !== b) sums.set(i, sumOf(a === inside ? b : a, next, users, results));
   });
   return sums;
+}
+
+/** The terms of what `next` adds: additions that nothing else reads are part of it. */
+function sumOf(
+  added: Node,
+  next: Node,
+  users: ReadonlyMap<Node, readonly Node[]>,
+  results: readonly Node[],
+): Sum {
+  const terms: Node[] = [];
+  const additions = [next];
+  const stack = [added];
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    const alone = users.get(node)?.length === 1 && !results.includes(node);
+    if (isOp(node, "binary") && node.attrs.fn === "add" && alone) {
+      additions.push(node);
+      stack.push(node.src[1]!, node.src[0]!);
+    } else terms.push(node);
+  }
+  return { terms, additions };
 }
 
 // --- before the loop --------------------------------------------------------------------------------
 
 /** Contractions of xs, each with what follows it before a carry comes in. */
-function hoistedOf(loop: Loop, kinds: Kinds, sums: ReadonlyMap<number, Node>): Set<Node> {
+function hoistedOf(loop: Loop, kinds: Kinds, sums: Sums): Set<Node> {
   const { own, free, varying } = kinds;
   const worth = new Set<Node>();
   for (const node of own) {
@@ -151,17 +185,30 @@ function baseOf(node: Node, { own, varying }: Kinds): Node {
 
 // --- after the loop ---------------------------------------------------------------------------------
 
+/** A contraction stays where its operands would be a stack of more than so many times what the steps of
+ *  the loop have already. */
+const roomy = 2;
+
 /** The nodes that are computed after the loop, and those that it stacks for them. */
-function sink(loop: Loop, kinds: Kinds, sums: ReadonlyMap<number, Node>) {
+function sink(loop: Loop, kinds: Kinds, sums: Sums) {
   const { own, free, varying } = kinds;
   const kept = loop.next.filter((_, i) => !sums.has(i));
   const needed = new Set(topological(kept, (node) => !own.has(node)));
-  for (const i of sums.keys()) needed.add(loop.next[i]!); // adding up takes its place
+  // Sums of the terms take the place of additions.
+  for (const { additions } of sums.values()) for (const node of additions) needed.add(node);
+  const terms = [...sums.values()].flatMap((sum) => sum.terms);
   const inside = (node: Node) => varying.has(node) && !free.has(node);
-  const moved = new Set<Node>([...sums.values()].filter((node) => !inside(node)));
+  const moved = new Set<Node>(terms.filter((node) => !inside(node)));
+  const steps = [...loop.carries, ...loop.xs].map((bound) => bound.inside);
+  const room = roomy * [...steps, ...loop.ys].reduce((sum, node) => sum + sizeOf(node.shape), 0);
+  const fits = (node: Node) => {
+    const operands = node.src.filter((s) => inside(s) && !moved.has(s));
+    return operands.reduce((sum, s) => sum + sizeOf(baseOf(s, kinds).shape), 0) <= room;
+  };
   for (const node of own) {
     if (!inside(node) || needed.has(node)) continue;
-    if (heavy.has(node.op) || node.src.some((s) => moved.has(s) && inside(s))) moved.add(node);
+    const follows = node.src.some((s) => moved.has(s) && inside(s));
+    if (follows || (heavy.has(node.op) && fits(node))) moved.add(node);
   }
   const stacked = new Set<Node>();
   const stack = (node: Node) => {
@@ -170,7 +217,7 @@ function sink(loop: Loop, kinds: Kinds, sums: ReadonlyMap<number, Node>) {
   for (const node of moved) if (inside(node)) node.src.forEach(stack);
   loop.ys.forEach(stack);
   // Sums of what is there already, the stacks, need no carry either.
-  for (const node of sums.values()) {
+  for (const node of terms) {
     const cone = coneOver(node, (n) => !inside(n) || moved.has(n) || stacked.has(n), needed);
     for (const each of cone ?? []) moved.add(each);
   }

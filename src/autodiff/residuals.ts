@@ -10,8 +10,10 @@ import { type Node, sizeOf, topological } from "../ir/node.ts";
 import { isElementwise, isMovement } from "../ir/op.ts";
 import type { Bound } from "./loop.ts";
 
-/** Functions of this weight are kept. */
+/** Functions of this weight are kept, */
 const dear = 5;
+/** but not where they have this many times the elements that they are made of: memory is dearer. */
+const wide = 8;
 
 /** Stand-ins of a derivative's body for values of the loop, with what is outside for each step. */
 export interface Kept {
@@ -29,7 +31,7 @@ export function keepValues(
   later: ReadonlySet<Node>,
 ): Kept {
   const { body, carries, xs, checkpoint } = node.attrs;
-  const [, ...params] = body.params;
+  const [t, ...params] = body.params as [Node, ...Node[]];
   const at = (i: number): Bound => ({ inside: params[i]!, outside: node.src[i]! });
   const all = params.map((_, i) => at(i));
   const state = new Set(params.slice(0, carries));
@@ -37,7 +39,9 @@ export function keepValues(
   const read = borderOf(order, roots, later);
   const outputs = [...body.outputs];
   const stacked = new Set(outputs.slice(carries));
-  const kept = choose(order, read, { state, stacked, checkpoint: checkpoint === true });
+  const steps = [t, ...params.slice(0, carries + xs)];
+  const costly = checkpoint ? new Set<Node>() : dearOf(order, steps);
+  const kept = choose(order, read, { state, stacked, costly, checkpoint: checkpoint === true });
   for (const value of kept) if (!stacked.has(value)) outputs.push(value);
   const sources = {
     carries: node.src.slice(0, carries),
@@ -77,6 +81,8 @@ interface Choice {
   readonly state: ReadonlySet<Node>;
   /** What the scan stacks as it is. */
   readonly stacked: ReadonlySet<Node>;
+  /** What is not computed again. */
+  readonly costly: ReadonlySet<Node>;
   readonly checkpoint: boolean;
 }
 
@@ -84,10 +90,9 @@ interface Choice {
 function choose(
   order: readonly Node[],
   read: readonly Node[],
-  { state, stacked, checkpoint }: Choice,
+  { state, stacked, costly, checkpoint }: Choice,
 ): Set<Node> {
-  const mustKeep = (node: Node) =>
-    state.has(node) || stacked.has(node) || (!checkpoint && isDear(node));
+  const mustKeep = (node: Node) => state.has(node) || stacked.has(node) || costly.has(node);
   const kept = new Set<Node>();
   /** What must be kept so that `node` can be computed. */
   const needs = (node: Node): Node[] => {
@@ -117,6 +122,24 @@ function choose(
     for (const value of alone && !checkpoint ? [node] : missing) kept.add(value);
   }
   return new Set(order.filter((node) => kept.has(node)));
+}
+
+/** The values that are kept rather than computed again, among those that differ between `steps`. */
+function dearOf(order: readonly Node[], steps: readonly Node[]): Set<Node> {
+  const found = new Set<Node>();
+  const varying = new Set<Node>(steps);
+  /** How many elements are read to compute a node. */
+  const reads = new Map<Node, number>(steps.map((p) => [p, sizeOf(p.shape)]));
+  for (const node of order) {
+    if (varying.has(node) || !node.src.some((s) => varying.has(s))) continue;
+    varying.add(node);
+    const size = sizeOf(node.shape);
+    const inputs = [...new Set(node.src)].reduce((sum, s) => sum + (reads.get(s) ?? 0), 0);
+    const again = isElementwise(node.op) && inputs * wide <= size;
+    if (isDear(node) && !again) found.add(node);
+    reads.set(node, found.has(node) ? size : Math.min(inputs, size));
+  }
+  return found;
 }
 
 function isDear(node: Node): boolean {

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { interpret } from "../../src/backend/reference/interpret.ts";
 import { type Graph, makeGraph } from "../../src/ir/graph.ts";
-import { isOp, type Node, topological } from "../../src/ir/node.ts";
+import { isOp, type Node, sizeOf, topological } from "../../src/ir/node.ts";
 import { tidyScans } from "../../src/ir/scans.ts";
 import { verify } from "../../src/ir/spec.ts";
 import { device } from "../../src/tensor/device.ts";
@@ -164,5 +164,37 @@ describe("contractions around a loop", () => {
     const { body, carries } = forward.attrs;
     // h, c before the step; h after it; four gates; tanh of the cell.
     expect(body.outputs.slice(carries).length).toBe(8);
+  });
+
+  it("keep nothing that is much larger than what it is made of, nor what is the same at each step", () => {
+    const [B, S, H] = [2, 9, 16];
+    const list = tensorsOf([[B, H], [B, S, H], [H, H], [H], [5, B, H]], 1) as Tensor[];
+    const loss = (...[h, seen, w, v, xs]: Tensor[]) => {
+      const [, ys] = scan(
+        (h: Tensor, x: Tensor) => {
+          const query = h.matmul(w!).unsqueeze(1); // (B, 1, H)
+          const scores = query.add(seen!).tanh().mul(v!.exp()).sum(2); // (B, S)
+          const read = scores.softmax(1).unsqueeze(1).matmul(seen!).squeeze(1); // (B, H)
+          const next = h.add(read).add(x).tanh();
+          return [next, next];
+        },
+        h!,
+        xs!,
+      );
+      return lossOf([ys]);
+    };
+    const gradients = grad(loss, { argnums: [0, 1, 2, 3, 4] })(...list) as Tensor[];
+    const { outputs } = tidyScans(graphOf(gradients));
+    const [forward] = scansOf(outputs).filter((s) => !s.attrs.reverse) as [Node<"scan">];
+    const { body, carries } = forward.attrs;
+    const sizes = body.outputs.slice(carries).map((y) => sizeOf(y.shape));
+    expect(Math.max(...sizes)).toBe(B * H);
+    // What is seen has a gradient from products, summed after the loop, and one from sums, which is
+    // carried: it would be a stack of its own.
+    const [backward] = scansOf(outputs).filter((s) => s.attrs.reverse) as [Node<"scan">];
+    const back = backward.attrs;
+    const stacked = back.body.outputs.slice(back.carries).map((y) => sizeOf(y.shape));
+    expect(Math.max(...stacked)).toBe(B * H);
+    expect(back.body.outputs.slice(0, back.carries).map((y) => y.shape)).toContainEqual([B, S, H]);
   });
 });
