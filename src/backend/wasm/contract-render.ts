@@ -6,9 +6,11 @@
 import type { ContractKernel } from "../../schedule/kernel.ts";
 import type { FuncBuilder, ModuleBuilder } from "./assembler.ts";
 import { emitDecode, emitFor } from "./contract-cursor.ts";
+import { blockReach } from "./contract-fetch.ts";
 import { Packer, type Packing } from "./contract-pack.ts";
 import { type ContractOptions, TileRenderer } from "./contract-tile.ts";
 import { type Partition, partition, type TileRun, tileRuns } from "./contract-tiling.ts";
+import { emitReadAhead } from "./read-ahead.ts";
 
 /** Renders a simplified float32 contraction; see {@link renderContract}. */
 export function renderTiled(
@@ -25,9 +27,6 @@ export function renderTiled(
 const params = 0;
 const lo = 1;
 const hi = 2;
-
-/** Bytes of a line of the caches. */
-const cacheLine = 64;
 
 /** A stretch of indices, in locals. */
 interface Stretch {
@@ -107,12 +106,7 @@ class ContractRenderer extends TileRenderer {
         return local;
       };
       const [from, to] = [bound(first), bound(last)];
-      const line = f.local("i32");
-      emitFor(f, { local: line, from, to, step: cacheLine }, () => {
-        f.get(line);
-        f.mem("i32.load", 0);
-        f.op("drop");
-      });
+      emitReadAhead(f, from, to);
     }
   }
 
@@ -206,8 +200,32 @@ class ContractRenderer extends TileRenderer {
       f.set(start);
       this.emitTurns(kernel.axes[blocked]!, start);
       this.enter("block", [...before, blocked]);
+      for (const operand of ["a", "b"] as const) this.fetchBlock(operand, kernel.axes[blocked]!);
       body();
     });
+  }
+
+  /** Reads the block of an operand that the tiles are about to walk through in columns. */
+  private fetchBlock(operand: "a" | "b", extent: number): void {
+    const { f, blocks } = this;
+    const reach = blockReach(this.kernel, this.parts, blocks, operand);
+    if (reach === null) return;
+    const [at, end] = [f.local("i32"), f.local("i32")];
+    f.get((operand === "a" ? this.rowsOfA : this.b).pointer("block"));
+    f.tee(at);
+    if (extent % blocks.size === 0) f.i32(blocks.size - 1);
+    else {
+      f.get(this.turns);
+      f.i32(1);
+      f.op("i32.sub");
+    }
+    f.i32(4 * reach.step);
+    f.op("i32.mul");
+    f.op("i32.add");
+    f.i32(4 * reach.inside);
+    f.op("i32.add");
+    f.set(end);
+    emitReadAhead(f, at, end);
   }
 
   /** turns = min(size, extent - start). */

@@ -1,22 +1,20 @@
 // Reading ahead: where a kernel reads an operand in many places at once and computes much in between, the
 // memory's own prefetching does not follow, and every page would be waited for. Such a kernel first
 // reads what one turn of an outer loop will touch, from end to end, a line at a time; the second-level
-// cache then holds it. Measured on 8 MB of images: half the time for windows of 3×3.
+// cache then holds it (read-ahead.ts). Measured on 8 MB of images: half the time for windows of 3×3.
 // Not here: the loops themselves (loop-nest.ts), the epilogues of contractions (contract-render.ts).
 
 import type { Expr } from "../../schedule/kernel.ts";
 import { type Affine, type LoopKernel, rootsOf, sources } from "../../schedule/kernel.ts";
 import type { Frame, Place } from "./expr.ts";
 import type { Access } from "./loop-analysis.ts";
+import { emitReadAhead, leastRead } from "./read-ahead.ts";
 
 /** Elements of a turn: fewer are not worth it, more do not stay in the cache. */
 const fewest = 8192;
 const most = 163840;
 /** Places of one operand that are read at once. */
 const manyPlaces = 6;
-/** Lines that one turn of the reading loop takes. */
-const linesATurn = 8;
-const cacheLine = 64;
 
 /** A stretch that a turn of a loop will touch: elements [from, to) counted from an access. */
 export interface Stretch extends Access {
@@ -77,34 +75,22 @@ function stretchOf(kernel: LoopKernel, same: readonly Access[], axis: number): S
   const to = reach + Math.max(...bases) - first.at.base;
   const from = Math.max(0, to - coef[axis]!);
   const touched = inner.reduce((n, a) => (coef[a] === 0 ? n : n * kernel.axes[a]!), same.length);
-  const enough = 4 * (to - from) >= linesATurn * cacheLine && 2 * touched >= to - from;
+  const enough = 4 * (to - from) >= leastRead && 2 * touched >= to - from;
   return enough ? { ...first, from, to } : null;
 }
 
 /** Emits the reading of a stretch; `place` is where its access lies. */
-export function emitReadAhead(frame: Frame, place: Place, { from, to }: Stretch): void {
+export function emitStretch(frame: Frame, place: Place, { from, to }: Stretch): void {
   const { f } = frame;
-  const turn = linesATurn * cacheLine;
   const [at, end] = [frame.take("i32"), frame.take("i32")];
   f.get(place.local);
   f.i32(place.offset + 4 * from);
   f.op("i32.add");
   f.tee(at);
-  f.i32(4 * (to - from) - turn);
+  f.i32(4 * (to - from));
   f.op("i32.add");
   f.set(end);
-  const again = f.loop();
-  for (let line = 0; line < linesATurn; line++) {
-    f.get(at);
-    f.mem("i32.load", line * cacheLine);
-    f.op("drop");
-  }
-  f.increase(at, turn);
-  f.get(at);
-  f.get(end);
-  f.op("i32.le_s");
-  f.brIf(again);
-  f.end();
+  emitReadAhead(f, at, end);
   frame.release(at);
   frame.release(end);
 }

@@ -35,7 +35,7 @@ import {
   wideWork,
 } from "./loop-analysis.ts";
 import { piecesOf } from "./loop-cuts.ts";
-import { type Ahead, emitReadAhead, readAhead } from "./loop-fetch.ts";
+import { type Ahead, emitStretch, readAhead } from "./loop-fetch.ts";
 import { keepDear } from "./loop-keep.ts";
 import { LoopNest, one, type Span } from "./loop-nest.ts";
 import { Accumulators, isArg } from "./loop-reduce.ts";
@@ -226,7 +226,7 @@ class LoopRenderer {
   private readAhead({ stretches }: Ahead): void {
     for (const stretch of stretches) {
       const place = this.streams.place(stretch.operand, stretch.at, -1, 0);
-      emitReadAhead(this.frame, place, stretch);
+      emitStretch(this.frame, place, stretch);
     }
   }
 
