@@ -58,6 +58,68 @@ test("a row at a time, where an image does not: the row that the turn before has
   for (const { from, to, at } of stretches) expect(to - from).toBe(at.coef[1]);
 });
 
+/** The nine sums of a depthwise gradient over (2, height, width) pixels of 32 channels. */
+function gradients(height: number, width: number): LoopKernel {
+  const row = (width + 2) * 32;
+  const y = load(1, at(0, height * width * 32, 1, width * 32, 32));
+  const tap = (i: number) => Math.floor(i / 3) * row + (i % 3) * 32;
+  const float = (write: boolean) => ({ dtype: "float32", write }) as const;
+  const nine = <T>(make: (i: number) => T) => Array.from({ length: 9 }, (_, i) => make(i));
+  return {
+    kind: "loop",
+    axes: [2, 32, height, width],
+    parallel: 2,
+    vector: 1,
+    operands: [float(false), float(false), ...nine(() => float(true))],
+    regs: nine(() => "float32"),
+    scalars: [],
+    grain: 1,
+    stages: [
+      {
+        axes: [2, 3],
+        stores: [],
+        reduces: nine((i) => {
+          const x = load(0, at(tap(i), (height + 2) * row, 1, row, 32));
+          return {
+            reg: i,
+            fn: "sum",
+            value: { k: "binary", dtype: "float32", fn: "mul", x, y },
+          };
+        }),
+      },
+      {
+        axes: [],
+        reduces: [],
+        stores: nine((i) => {
+          const value: Expr = { k: "reg", dtype: "float32", reg: i };
+          return { operand: 2 + i, at: at(0, 32, 1, 0, 0), value };
+        }),
+      },
+    ],
+  };
+}
+
+test("in the loops of a stage: rows, to the last vector that the lanes are sure to reach", () => {
+  expect(readAhead(gradients(32, 32), 1)!.axis).toBe(0);
+  const { axis, stretches } = readAhead(gradients(128, 160), 1)!;
+  expect(axis).toBe(2);
+  expect(stretches.map(({ operand, to }) => [operand, to])).toEqual([
+    [0, 2 * 162 * 32 + 161 * 32 + 4],
+    [1, 159 * 32 + 4],
+  ]);
+  const k = gradients(6, 160);
+  const waves = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898));
+  const sums = Array.from({ length: 9 }, () => new Float32Array(64));
+  check(
+    { ...k, axes: [1, ...k.axes.slice(1)] },
+    [waves(8 * 162 * 32), waves(6 * 160 * 32), ...sums],
+    [],
+    {
+      tolerance: 1e-4,
+    },
+  );
+});
+
 test("nothing where few places are read in order, masks guard them, or there is little", () => {
   const few = windows(8);
   const value = load(0, at(0, 34 * 1088, 1088, 32, 1));

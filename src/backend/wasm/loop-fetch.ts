@@ -22,7 +22,7 @@ export interface Stretch extends Access {
   readonly to: number;
 }
 
-/** What to read ahead in each turn of a parallel axis. */
+/** What to read ahead in each turn of a loop over an axis. */
 export interface Ahead {
   readonly axis: number;
   readonly stretches: readonly Stretch[];
@@ -32,12 +32,20 @@ export interface Ahead {
 export function readAhead(kernel: LoopKernel, vector: number): Ahead | null {
   const accesses = openAccesses(kernel);
   if (vector < 0 || accesses.every((same) => same.length < manyPlaces)) return null;
-  for (let axis = 0; axis < kernel.parallel && axis !== vector; axis++) {
-    const stretches = accesses.flatMap((same) => stretchOf(kernel, same, axis) ?? []);
+  for (const axis of loopsAround(kernel, vector)) {
+    const stretches = accesses.flatMap((same) => stretchOf(kernel, same, axis, vector) ?? []);
     const total = stretches.reduce((n, { from, to }) => n + to - from, 0);
     if (total <= most) return total >= fewest ? { axis, stretches } : null;
   }
   return null;
+}
+
+/** Loops that have others inside, outermost first: those around the lanes, then those of the one stage
+ *  that loops. */
+function loopsAround({ parallel, stages }: LoopKernel, vector: number): number[] {
+  const around = [...Array(parallel).keys()].filter((axis) => axis !== vector);
+  const looping = stages.filter((s) => s.axes.length > 0);
+  return looping.length === 1 ? [...around, ...looping[0]!.axes.slice(0, -1)] : around;
 }
 
 /** The accesses that no mask guards, those that differ in their base alone together. */
@@ -65,16 +73,24 @@ function openAccesses({ stages, operands }: LoopKernel): Access[][] {
 }
 
 /** What a turn of an axis touches that the turn before has not, if that lies in one piece. */
-function stretchOf(kernel: LoopKernel, same: readonly Access[], axis: number): Stretch | null {
+function stretchOf(
+  kernel: LoopKernel,
+  same: readonly Access[],
+  axis: number,
+  vector: number,
+): Stretch | null {
   const bases = same.map(({ at }) => at.base);
   const first = same[bases.indexOf(Math.min(...bases))]!;
   const { coef }: Affine = first.at;
-  const inner = [...coef.keys()].filter((a) => a > axis);
   if (coef.some((c) => c < 0) || coef[axis] === 0) return null;
-  const reach = inner.reduce((n, a) => n + coef[a]! * (kernel.axes[a]! - 1), 1);
+  // Where the lanes' loop is open they have begun somewhere: a vector of them is sure to be there.
+  const lanes = vector > axis ? kernel.axes[vector]! : 4;
+  const inner = [...coef.keys()].filter((a) => (a > axis || a === vector) && coef[a] !== 0);
+  const extent = (a: number) => (a === vector ? Math.min(lanes, kernel.axes[a]!) : kernel.axes[a]!);
+  const reach = inner.reduce((n, a) => n + coef[a]! * (extent(a) - 1), 1);
   const to = reach + Math.max(...bases) - first.at.base;
   const from = Math.max(0, to - coef[axis]!);
-  const touched = inner.reduce((n, a) => (coef[a] === 0 ? n : n * kernel.axes[a]!), same.length);
+  const touched = inner.reduce((n, a) => n * kernel.axes[a]!, same.length);
   const enough = 4 * (to - from) >= leastRead && 2 * touched >= to - from;
   return enough ? { ...first, from, to } : null;
 }

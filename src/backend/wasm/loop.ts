@@ -206,7 +206,7 @@ class LoopRenderer {
     const used = this.streams.of(stages.flatMap((s) => this.accessesIn(s)));
     const last = axis === parallel - 1;
     const inner = (span: Span) => {
-      if (axis === this.ahead?.axis) this.readAhead(this.ahead);
+      this.readAhead(axis);
       if (last) this.point(span);
       else this.parallelLoop(axis + 1);
     };
@@ -223,8 +223,10 @@ class LoopRenderer {
     this.versions(flat, axis, () => this.withFixed(flat, this.fixedIn(axis), one, loop));
   }
 
-  private readAhead({ stretches }: Ahead): void {
-    for (const stretch of stretches) {
+  /** What a turn of the loop over an axis begins with. */
+  private readAhead(axis: number): void {
+    if (axis !== this.ahead?.axis) return;
+    for (const stretch of this.ahead.stretches) {
       const place = this.streams.place(stretch.operand, stretch.at, -1, 0);
       emitStretch(this.frame, place, stretch);
     }
@@ -304,7 +306,10 @@ class LoopRenderer {
       if (axis === this.vector) {
         this.nest.vectorLoop(axis, used, body.blocks, (inner) => this.body(stage, inner, body));
       } else {
-        this.nest.plainLoop(axis, used, () => this.stageLoops(stage, depth + 1, span, body));
+        this.nest.plainLoop(axis, used, () => {
+          this.readAhead(axis);
+          this.stageLoops(stage, depth + 1, span, body);
+        });
       }
     };
     if (depth < axes.length - 1 || this.kernel.axes[axis]! < 2) {
