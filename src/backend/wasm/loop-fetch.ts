@@ -30,7 +30,7 @@ export interface Ahead {
 
 /** The outermost loop whose turns fit the cache, and what they touch; null where it does not pay. */
 export function readAhead(kernel: LoopKernel, vector: number): Ahead | null {
-  const accesses = openAccesses(kernel);
+  const accesses = openLoads(kernel);
   if (vector < 0 || accesses.every((same) => same.length < manyPlaces)) return null;
   for (const axis of loopsAround(kernel, vector)) {
     const stretches = accesses.flatMap((same) => stretchOf(kernel, same, axis, vector) ?? []);
@@ -48,8 +48,9 @@ function loopsAround({ parallel, stages }: LoopKernel, vector: number): number[]
   return looping.length === 1 ? [...around, ...looping[0]!.axes.slice(0, -1)] : around;
 }
 
-/** The accesses that no mask guards, those that differ in their base alone together. */
-function openAccesses({ stages, operands }: LoopKernel): Access[][] {
+/** The loads that no mask guards, those that differ in their base alone together. Not stores: reading
+ *  memory that nobody has written yet gives it a page of zeros, and writing then another. */
+function openLoads({ stages, operands }: LoopKernel): Access[][] {
   const found = new Map<string, Access[]>();
   const add = ({ operand, at }: Access) => {
     if (operands[operand]!.dtype !== "float32") return;
@@ -65,10 +66,7 @@ function openAccesses({ stages, operands }: LoopKernel): Access[][] {
     if (e.k === "load") add(e);
     if (e.k !== "masked") for (const x of sources(e)) go(x);
   };
-  for (const stage of stages) {
-    for (const root of rootsOf(stage)) go(root);
-    for (const store of stage.stores) if (store.scatter === undefined) add(store);
-  }
+  for (const root of stages.flatMap(rootsOf)) go(root);
   return [...found.values()];
 }
 
