@@ -136,15 +136,18 @@ export class Accumulators {
       }
       return;
     }
+    // The accumulator first: V8 computes max and min in the place of the first operand, and where that is
+    // not the accumulator's own, it may copy the result there at the loop's end, half of a packed pair.
+    const byOp = this.combinesByOp();
+    if (byOp) f.get(this.values[i]!);
     emitter.emit(value, site);
     if (this.vector && partial) {
       this.emitter.constant(this.dtype, neutral(this.reduce.fn, this.dtype));
       f.get(this.laneMask(site.valid));
       this.frame.chooseLanes();
     }
-    if (this.combinesByOp()) {
+    if (byOp) {
       if (this.nans.length > 0) this.noteNaN(this.nans[i % 2]!);
-      f.get(this.values[i]!);
       f.op(this.combineOp());
       f.set(this.values[i]!);
       return;
