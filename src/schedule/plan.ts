@@ -78,27 +78,29 @@ export interface Target {
 
 /** The steps, in order, that read nothing but fixed inputs and what others of them make. */
 export function stepsAlone(plan: Plan, fixed: (input: number) => boolean): Step[] {
-  const writers = new Map<number, number>();
-  for (const part of plan.steps.flatMap(writesOf)) {
-    const b = wholeOf(plan.buffers, part);
-    writers.set(b, (writers.get(b) ?? 0) + 1);
+  const { buffers, steps, outputs } = plan;
+  const writers = new Int32Array(buffers.length);
+  for (const { kernel, buffers: used } of steps) {
+    for (let k = 0; k < used.length; k++) {
+      if (kernel.operands[k]!.write) writers[wholeOf(buffers, used[k]!)]!++;
+    }
   }
-  const given = new Set(plan.outputs.map(({ buffer }) => wholeOf(plan.buffers, buffer)));
-  const own = (b: number) => {
-    const { input, part } = plan.buffers[b]!;
-    return input < 0 && part === undefined && writers.get(b) === 1 && !given.has(b);
+  const given = new Set(outputs.map(({ buffer }) => (buffer < 0 ? -1 : wholeOf(buffers, buffer))));
+  const isOwn = (b: number) => {
+    const { input, part } = buffers[b]!;
+    return input < 0 && part === undefined && writers[b] === 1 && !given.has(b);
   };
   const made = new Set<number>();
   const isKnown = (b: number) => {
-    const { input } = plan.buffers[b]!;
-    return input >= 0 ? fixed(input) : made.has(wholeOf(plan.buffers, b));
+    const { input } = buffers[b]!;
+    return input >= 0 ? fixed(input) : made.has(wholeOf(buffers, b));
   };
-  return plan.steps.filter((step) => {
-    if (step.scalars.length > 0 || step.faults.length > 0) return false;
-    const writes = writesOf(step);
-    const reads = step.buffers.filter((b) => !writes.includes(b));
-    if (!writes.every(own) || !reads.every(isKnown)) return false;
-    for (const b of writes) made.add(b);
+  return steps.filter(({ kernel, buffers: used, scalars, faults }) => {
+    if (scalars.length > 0 || faults.length > 0) return false;
+    for (let k = 0; k < used.length; k++) {
+      if (!(kernel.operands[k]!.write ? isOwn(used[k]!) : isKnown(used[k]!))) return false;
+    }
+    for (let k = 0; k < used.length; k++) if (kernel.operands[k]!.write) made.add(used[k]!);
     return true;
   });
 }

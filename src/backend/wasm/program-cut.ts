@@ -33,10 +33,12 @@ export function cutPlan(
   limit = Number.POSITIVE_INFINITY,
 ): Cut | null {
   const alone = stepsAlone(plan, fixed);
+  if (alone.length === 0) return null;
   const large = (b: number) => bytesOf(plan.buffers[b]!) >= keptFrom;
   const early = new Set(alone.filter((step) => writesOf(step).every(large)));
   const rest = plan.steps.filter((step) => !early.has(step));
-  const read = new Set(rest.flatMap((step) => step.buffers.map((b) => wholeOf(plan.buffers, b))));
+  const read = new Set<number>();
+  for (const { buffers } of rest) for (const b of buffers) read.add(wholeOf(plan.buffers, b));
   const kept = [...early].flatMap(writesOf).filter((b) => read.has(b));
   const bytes = kept.reduce((sum, b) => sum + bytesOf(plan.buffers[b]!), 0);
   if (kept.length === 0 || bytes > limit) return null;

@@ -123,9 +123,13 @@ function accessesOf(plan: Plan, step: Step): Access[] {
 }
 
 function conflict(a: Group, b: Group): boolean {
-  return a.accesses.some((x) =>
-    b.accesses.some(
-      (y) => (x.write || y.write) && x.space === y.space && x.from < y.to && y.from < x.to,
-    ),
-  );
+  // From the last one back: what a long row of commands shares with the next, it touched just now.
+  for (let i = a.accesses.length - 1; i >= 0; i--) {
+    const x = a.accesses[i]!;
+    for (const y of b.accesses) {
+      if ((x.write || y.write) && x.space === y.space && x.from < y.to && y.from < x.to)
+        return true;
+    }
+  }
+  return false;
 }

@@ -111,7 +111,7 @@ export class WasmProgram implements Program {
     const words = new AddressWords(plan);
     const scratchAt = align(plan.arenaBytes + 64);
     const scratches = this.steps.map(({ kernel }) => threadBytesOf(kernel));
-    const threadBytes = align(Math.max(0, ...scratches));
+    const threadBytes = align(scratches.reduce((most, b) => Math.max(most, b), 0));
     this.arenaBytes = scratchAt + threadBytes * copies;
     let at = this.block + headBytes;
     this.steps.forEach((step, i) => {
