@@ -12,7 +12,7 @@ import * as n from "../tensor/ops/nodes.ts";
 import { indexNode } from "../tensor/ops/scatter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { DtypeError, ShapeError } from "../util/errors.ts";
-import { inBlocks } from "./attention-blocks.ts";
+import { inBlocks, inStretches } from "./attention-blocks.ts";
 import { dropout } from "./dropout.ts";
 
 /** What decides which keys a query sees. */
@@ -116,7 +116,14 @@ export function scaledDotProductAttention(
   checkOperands(q, k, v, options);
   if (options.groupedQueries) return grouped(q, k, v, options);
   const rows = blockRows(q, k);
-  return rows === null ? whole(q, k, v, options) : inBlocks(whole, [q, k, v], options, rows);
+  if (rows === null) return whole(q, k, v, options);
+  const [L, S] = [q.shape.at(-2)!, k.shape.at(-2)!];
+  const triangle = options.causal === true && options.offset === undefined && L === S;
+  const blocks = (x: readonly [Tensor, Tensor, Tensor], own: AttentionOptions) =>
+    inBlocks(whole, x, own, rows);
+  return triangle && L >= longTriangle
+    ? inStretches(blocks, [q, k, v], options)
+    : blocks([q, k, v], options);
 }
 
 function whole(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
@@ -126,6 +133,8 @@ function whole(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tens
 /** Scores of a head from which queries go in blocks, and scores of all heads that a block has about. */
 const manyScores = 2 ** 20;
 const blockScores = 2 ** 20;
+/** Queries from which those of a causal attention are taken apart by how many keys they can see. */
+const longTriangle = 2048;
 
 /** How many queries a block has; null for all of them at once. */
 function blockRows(q: Tensor, k: Tensor): number | null {

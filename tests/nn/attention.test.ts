@@ -12,7 +12,7 @@ import {
   type Tensor,
   tensor,
 } from "../../src/index.ts";
-import { inBlocks } from "../../src/nn/attention-blocks.ts";
+import { inBlocks, inStretches } from "../../src/nn/attention-blocks.ts";
 import { devices } from "../tensor/devices.ts";
 
 type See = (b: number, h: number, i: number, j: number) => number;
@@ -145,6 +145,21 @@ describe.each(devices)("attention in blocks on %s", (name) => {
         const got = results(inBlocks(attend, [q, k, v], options, rows));
         for (const [i, t] of want.entries()) await expectClose(got[i]!, [...(await t.data())]);
       }
+    }
+  });
+
+  it("is causal attention in one piece, stretch of queries after stretch", async () => {
+    const [q, k, v] = operands(2, 2, 9, 9, 4, 3) as [Tensor, Tensor, Tensor];
+    const g = randn(2, 2, 9, 3);
+    for (const x of [q, k, v]) x.requiresGrad = true;
+    for (const mask of [undefined, randn(9, 9), randn(2, 1, 1, 9), randn(9)]) {
+      const options = { causal: true, mask };
+      const results = (out: Tensor) => [out, ...gradients(out, [q, k, v], g).map((x) => x!)];
+      const want = results(attend(q, k, v, options));
+      const blocks = (x: readonly [Tensor, Tensor, Tensor], own: nn.AttentionOptions) =>
+        inBlocks(attend, x, own, 2);
+      const got = results(inStretches(blocks, [q, k, v], options));
+      for (const [i, t] of want.entries()) await expectClose(got[i]!, [...(await t.data())]);
     }
   });
 });

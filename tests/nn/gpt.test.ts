@@ -1,7 +1,7 @@
 // GPT: nanoGPT's names and initial values; writing with kept keys and values gives what the whole window
 // gives, for many rows, long prompts and rows that change places, and compiles once. And what an embedding
 // does with tokens that do not exist.
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { compile, device, generatorState, manualSeed, nn, optim, Tensor } from "../../src/index.ts";
 import { beamSearch, generate, type LanguageModel } from "../../src/text/index.ts";
 import { devices } from "../tensor/devices.ts";
@@ -100,6 +100,18 @@ describe.each(devices)("GPT on %s", (name) => {
     await expect(decoding.feed(Int32Array.of(1, 1))).rejects.toThrow(
       "feed: 41 tokens do not fit into a context of 40",
     );
+  });
+
+  it("compiles nothing for a token after the first, nor for another text", async () => {
+    const model = new nn.GPT(options).eval();
+    const compiled = vi.spyOn(WebAssembly, "Module");
+    await model.begin().feed(Int32Array.of(1));
+    const first = compiled.mock.calls.length;
+    expect(first > 0).toBe(name === "wasm");
+    const decoding = model.begin();
+    for (let token = 0; token < 10; token++) await decoding.feed(Int32Array.of(token));
+    expect(compiled.mock.calls.length).toBe(first);
+    compiled.mockRestore();
   });
 
   it("keeps what each of several decodings has read, whoever takes turns", async () => {
