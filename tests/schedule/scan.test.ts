@@ -7,8 +7,9 @@ import { makeGraph } from "../../src/ir/graph.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { printGraph } from "../../src/ir/print.ts";
 import { lower } from "../../src/schedule/pipeline.ts";
-import { backendsUnderTest, evaluate, reference } from "../ops/backends.ts";
+import { backendsUnderTest, evaluate, reference, wasmUnderTest } from "../ops/backends.ts";
 import { difference } from "../ops/close.ts";
+import { compiledModules } from "../ops/compiled.ts";
 import { loop, lstm, randomScan, scanCases } from "./scan-cases.ts";
 
 const backends = await backendsUnderTest();
@@ -68,6 +69,27 @@ describe("the plan of a loop", () => {
     const inside = (p: typeof short) => p.steps.filter((s) => s.kernel.kind === "contract");
     expect(inside(long)).toHaveLength(50);
     expect(new Set([...inside(long), ...inside(short)].map((s) => s.kernel)).size).toBe(1);
+  });
+
+  it("compiles nothing for another length", async () => {
+    const { sources, step } = lstm(8, 32);
+    const [on] = await wasmUnderTest([{ threads: 1 }]);
+    const run = async (length: number) => {
+      const { length: before } = compiledModules;
+      const parts = ir.partsOf(loop(sources(length), step, { length, reverse: true }));
+      const found = await evaluate(on!, parts);
+      const wanted = await evaluate(reference, parts);
+      found.forEach((v, i) => expect(difference(v, wanted[i]!, "float32", 8)).toBe(null));
+      return compiledModules.length - before;
+    };
+    expect(await run(4)).toBeGreaterThan(0);
+    expect([await run(2), await run(40), await run(4)]).toEqual([0, 0, 0]);
+  });
+
+  it("takes a loop of many steps", async () => {
+    const make = scanCases.find(({ name }) => name === "elementwise over 3")!.make;
+    const [last] = ir.partsOf(make(8_000, false));
+    await agree([last!], 8);
   });
 
   it("lays weights in panels once", () => {
