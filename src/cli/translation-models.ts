@@ -160,14 +160,14 @@ export class RecurrentTranslator extends nn.Module implements TranslationModel {
       const [memory, mask, ...state] = encode(source, count, rows / lengths.data.length);
       return this.decoding({ memory: memory!, mask: mask!, state }, rows);
     };
-    return { vocabularySize, contextLength: maxLength, begin };
+    return { vocabularySize, contextLength: maxLength, normalized: true, begin };
   }
 
   private decoding({ memory, mask, state: first }: Memory, rows: number): Decoding {
     const step = compile((token: Tensor, memory: Tensor, mask: Tensor, state: State) =>
       noGrad(() => {
         const [logits, next] = this.write(token, { memory, mask, state }); // (R, T, V)
-        return [logits.select(1, token.shape[1]! - 1), ...next];
+        return [logits.select(1, token.shape[1]! - 1).logSoftmax(1), ...next];
       }),
     );
     const pick = compile((state: State, from: Tensor) => state.map((s) => s.indexSelect(1, from)));

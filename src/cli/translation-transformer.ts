@@ -233,7 +233,7 @@ export class TransformerTranslator extends nn.Module implements TranslationModel
       const { mask, seen } = encode(source, count, rows / lengths.data.length);
       return this.decoding(rows, mask, seen);
     };
-    return { vocabularySize, contextLength: maxLength, begin };
+    return { vocabularySize, contextLength: maxLength, normalized: true, begin };
   }
 
   private decoding(rows: number, mask: Tensor, memory: readonly Seen[]): Decoding {
@@ -254,7 +254,7 @@ export class TransformerTranslator extends nn.Module implements TranslationModel
           };
           x = block.forward(x, memory[i]!, mask, add, { offset: place });
         });
-        return this.logits(x.select(1, token.shape[1]! - 1)); // (R, V)
+        return this.logits(x.select(1, token.shape[1]! - 1)).logSoftmax(1); // (R, V)
       }),
     );
     const pick = compile((from: Tensor) => {

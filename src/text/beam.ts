@@ -6,7 +6,7 @@
 
 import { ArgumentError } from "../util/errors.ts";
 import { checkTokens, type LanguageModel } from "./decoding.ts";
-import { logSoftmax } from "./sampling.ts";
+import { argmax, logSumExp } from "./sampling.ts";
 
 export interface BeamOptions {
   /** The token that begins every text; it is not given out. */
@@ -75,12 +75,14 @@ export async function beamSearch(
   const searches = Array.from({ length: sources }, (_, source): Search => {
     return { live: [{ tokens: [], logProbability: 0, row: source * beams }], ended: [] };
   });
+  const { vocabularySize: size, normalized = false } = model;
+  const rules: Rules = { beams, end, forbid, size, normalized, scoreOf };
   let tokens = new Int32Array(rows).fill(begin);
   for (let length = 1; length <= limit; length++) {
     const logits = await decoding.feed(tokens);
     for (const search of searches) {
       if (search.live.length === 0) continue;
-      advance(search, logits, { beams, end, forbid, size: model.vocabularySize, scoreOf });
+      advance(search, logits, rules);
       const last = length === limit;
       if (!last && mayImprove(search, beams, limit, scoreOf)) continue;
       if (last) search.ended.push(...search.live.map((beam) => unended(beam, scoreOf)));
@@ -103,6 +105,7 @@ interface Rules {
   readonly forbid: readonly number[];
   /** V */
   readonly size: number;
+  readonly normalized: boolean;
   readonly scoreOf: (logProbability: number, length: number) => number;
 }
 
@@ -111,10 +114,10 @@ function advance(search: Search, logits: Float32Array, rules: Rules): void {
   const { beams, end, forbid, size, scoreOf } = rules;
   const found: Beam[] = [];
   for (const beam of search.live) {
-    const next = logSoftmax(logits.subarray(beam.row * size, (beam.row + 1) * size));
-    for (const token of forbid) next[token] = Number.NEGATIVE_INFINITY;
-    for (const token of best(next, 2 * beams)) {
-      const logProbability = beam.logProbability + next[token];
+    const next = logits.subarray(beam.row * size, (beam.row + 1) * size);
+    const shift = shiftOf(next, rules.normalized);
+    for (const token of best(next, 2 * beams, forbid)) {
+      const logProbability = beam.logProbability + next[token] - shift;
       if (logProbability === Number.NEGATIVE_INFINITY) continue;
       found.push({ tokens: [...beam.tokens, token], logProbability, row: beam.row });
     }
@@ -166,11 +169,19 @@ function placesOf(searches: readonly Search[], beams: number): { row: number; to
   );
 }
 
+/** What a row's logits are above logarithms of probabilities. Throws NumericError for a NaN. */
+function shiftOf(logits: Float32Array, normalized: boolean): number {
+  if (!normalized) return logSumExp(logits);
+  argmax(logits);
+  return 0;
+}
+
 /** The places of the `count` largest values, the largest first, of equals the lower place first. */
-function best(values: Float64Array, count: number): number[] {
+function best(values: Float32Array, count: number, forbid: readonly number[]): number[] {
   const kept: number[] = [];
   for (let i = 0; i < values.length; i++) {
     if (kept.length === count && !(values[i] > values[kept[count - 1]])) continue;
+    if (forbid.includes(i)) continue;
     let at = kept.length;
     while (at > 0 && values[kept[at - 1]] < values[i]) at--;
     kept.splice(at, 0, i);

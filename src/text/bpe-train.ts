@@ -27,6 +27,7 @@ export function learnMerges(
   const words = countWords(texts);
   const pairs = new Pairs(minCount);
   words.forEach((word, at) => void pairs.addWord(word, at, 1));
+  pairs.rank();
   const tokens = [...byteCharacters];
   const merges: [string, string][] = [];
   const known = new Set(tokens);
@@ -46,6 +47,7 @@ export function learnMerges(
       word.ids = mergeIn(word.ids, best, id);
       pairs.addWord(word, at, 1);
     }
+    pairs.rank();
   }
   return merges;
 }
@@ -78,6 +80,8 @@ interface Entry {
 class Pairs {
   private readonly byKey = new Map<number, Pair>();
   private readonly heap: Entry[] = [];
+  /** Those that words were added to since they were ranked. */
+  private readonly risen = new Set<Pair>();
   private readonly minCount: number;
 
   constructor(minCount: number) {
@@ -97,8 +101,14 @@ class Pairs {
       pair.count += sign * count;
       if (sign < 0) continue;
       pair.words.add(at);
-      this.push({ pair, count: pair.count });
+      this.risen.add(pair);
     }
+  }
+
+  /** Gives what has risen its new place; what has fallen finds its own when it comes up. */
+  rank(): void {
+    for (const pair of this.risen) this.push({ pair, count: pair.count });
+    this.risen.clear();
   }
 
   /** The pair that comes most often now, or undefined when none comes often enough. */

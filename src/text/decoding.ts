@@ -45,6 +45,8 @@ export interface Decoding {
 export interface LanguageModel {
   /** V: how many logits a row has. */
   readonly vocabularySize: number;
+  /** The logits are logarithms of probabilities already, so that a search need not normalise them. */
+  readonly normalized?: boolean | undefined;
   /** How many tokens fit into a sequence; without it there is no end. */
   readonly contextLength?: number | undefined;
   begin(rows: number): Decoding | Promise<Decoding>;

@@ -119,11 +119,16 @@ function sum(values: Float64Array): number {
   return total;
 }
 
-/** Logits as logarithms of probabilities, in double precision. */
-export function logSoftmax(logits: Float32Array): Float64Array {
+/** The logarithm of the sum of all exponentials, in double precision. */
+export function logSumExp(logits: Float32Array): number {
   const most = logits[argmax(logits)];
   let total = 0;
-  for (const value of logits) total += exp(value - most);
-  const shift = most + log(total);
+  for (let i = 0; i < logits.length; i++) total += exp(logits[i] - most);
+  return most + log(total);
+}
+
+/** Logits as logarithms of probabilities, in double precision. */
+export function logSoftmax(logits: Float32Array): Float64Array {
+  const shift = logSumExp(logits);
   return Float64Array.from(logits, (value) => value - shift);
 }

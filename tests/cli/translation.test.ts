@@ -33,7 +33,7 @@ describe.each(makers)("%s", (_, make) => {
     target: Tensor.from(target, [2, 4]),
   };
   const V = shape.vocabularySize;
-  const whole = async () => [...(await noGrad(() => model.forward(pairs)).data())]; // (2, 4, V)
+  const whole = async () => [...(await noGrad(() => model.forward(pairs).logSoftmax(2)).data())]; // (2, 4, V)
   const columnsOf = (from: number, count: number) =>
     Int32Array.from(
       [0, 1].flatMap((row) => [...target.subarray(row * 4 + from, row * 4 + from + count)]),
@@ -69,7 +69,7 @@ describe.each(makers)("%s", (_, make) => {
       lengths: Tensor.from(Int32Array.of(2), [1]),
       target: Tensor.from(target.slice(4), [1, 4]),
     };
-    const logits = await noGrad(() => model.forward(alone)).data();
+    const logits = await noGrad(() => model.forward(alone).logSoftmax(2)).data();
     near(logits as Float32Array, (await whole()).slice(4 * V));
     const weights = (await noGrad(() => model.attention(pairs)).data()) as Float32Array; // (2, 4, 5)
     for (let row = 0; row < 8; row++) {

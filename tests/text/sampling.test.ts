@@ -235,6 +235,31 @@ describe("beam search", () => {
     },
   );
 
+  it("takes logarithms of probabilities as they are", async () => {
+    const { model } = markov(5, 8);
+    const normalized: LanguageModel = {
+      ...model,
+      normalized: true,
+      async begin(rows) {
+        const inner = await model.begin(rows);
+        const feed = async (tokens: Int32Array) => {
+          const logits = await inner.feed(tokens);
+          const parts = Array.from({ length: rows }, (_, r) =>
+            logSoftmax(logits.subarray(r * 5, r * 5 + 5)),
+          );
+          return Float32Array.from(parts.flatMap((part) => [...part]));
+        };
+        return { ...inner, feed };
+      },
+    };
+    const options = { begin: 1, end: 0, maxTokens: 8, beams: 3, forbid: [3] };
+    const [plain] = await beamSearch(model, options);
+    const [same] = await beamSearch(normalized, options);
+    expect(same.map(({ tokens }) => tokens)).toEqual(plain.map(({ tokens }) => tokens));
+    same.forEach(({ score }, i) => void expect(score).toBeCloseTo(plain[i].score, 5));
+    expect(plain.flatMap(({ tokens }) => tokens)).not.toContain(3);
+  });
+
   it("with one beam is greedy, and with more at least as good", async () => {
     for (let seed = 0; seed < 20; seed++) {
       const { model } = markov(6, seed);
