@@ -16,6 +16,13 @@ const relu: Expr = { k: "unary", dtype: "float32", fn: "relu", x: sum };
 const residual: Expr = { k: "binary", dtype: "float32", fn: "add", x: acc, y: full };
 const positive: Expr = { k: "compare", dtype: "bool", fn: "lt", x: zero, y: full };
 const masked: Expr = { k: "where", dtype: "float32", cond: positive, x: acc, y: zero };
+const ended: Expr = {
+  k: "load",
+  dtype: "bool",
+  operand: 3,
+  at: { base: 0, coef: [0, 1, 0, 0, 0] },
+};
+const rows: Expr = { k: "where", dtype: "float32", cond: ended, x: acc, y: zero };
 const tanh: Expr = { k: "unary", dtype: "float32", fn: "tanh", x: sum };
 
 const layer = { B: 64, H: 14, W: 14, IC: 32, OC: 64, kernel: 3, stride: 1 };
@@ -32,6 +39,9 @@ const cases: Case[] = [
   convWeights(first),
   ...[relu, residual, masked, tanh].flatMap((value) =>
     [64, 1024].map((K) => matmul(64, 64, K, { value, extra: [f32(64 * 64)] })),
+  ),
+  ...[64, 1024].map((K) =>
+    matmul(64, 64, K, { value: rows, extra: [{ dtype: "bool", size: 64 }] }),
   ),
 ];
 for (const { kernel } of cases) {

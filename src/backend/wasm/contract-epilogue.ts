@@ -10,8 +10,9 @@ import type { BinaryOp, UnaryOp } from "../../ir/op.ts";
 import { type Affine, type ContractKernel, type Expr, walk } from "../../schedule/kernel.ts";
 import { Stream } from "./contract-cursor.ts";
 import { rereadsStore } from "./contract-tiling.ts";
-import type { Frame, Place } from "./expr.ts";
+import { Dependence, type Frame, type Place, type Site } from "./expr.ts";
 import { VectorEmitter } from "./expr-vector.ts";
+import { fixedParts } from "./loop-analysis.ts";
 
 /** What instructions an expression is about worth; what is not named is worth 1. */
 const weights: Partial<Record<UnaryOp | BinaryOp | Expr["k"], number>> = {
@@ -49,6 +50,8 @@ export class Epilogue {
   private readonly frame: Frame;
   private readonly point: Point;
   private readonly emitter: VectorEmitter;
+  /** What all columns of a row have in common, in the largest pieces. */
+  private readonly ofRow: readonly Expr[];
   private readonly byKey = new Map<string, Stream>();
   private readonly operandOf = new Map<Stream, number>();
 
@@ -63,6 +66,9 @@ export class Epilogue {
       if (e.k === "load" || e.k === "gather") this.addStream(e.operand, e.at);
     });
     this.streams = [...this.byKey.values()];
+    const dependence = new Dependence(-1, (operand) => operand === kernel.store.operand);
+    const sameInRow = (e: Expr) => (dependence.of(e) & (1 << kernel.lane)) === 0;
+    this.ofRow = fixedParts([kernel.store.value], sameInRow, this.emitter.assumed);
   }
 
   private addStream(operand: number, at: Affine): void {
@@ -83,19 +89,39 @@ export class Epilogue {
     if (this.plain) return;
     const { value } = this.kernel.store;
     const { f } = this.frame;
+    // Once for all vectors: the packer joins what it sees to be the same, and two loads of a byte, each
+    // spread over its own lanes, are not.
+    const common = this.ofRow.map((e): [Expr, number] => [e, this.frame.take("v128")]);
+    this.emitter.begin(this.ofRow);
+    for (const [e, local] of common) {
+      this.emitter.emit(e, this.site(r, 0, accs[0]!));
+      f.set(local);
+    }
+    this.emitter.finish();
+    for (const [e, local] of common) this.emitter.pin(e, local);
     accs.forEach((acc, v) => {
       this.emitter.begin([value]);
-      this.emitter.emit(value, {
-        laneAxis: this.kernel.lane,
-        valid: 4,
-        place: (operand, at) => this.place(operand, at, r, v),
-        pushIndex: (at) => this.pushIndex(at, r, v),
-        pushReg: () => f.get(this.frame.zero),
-        pushAcc: () => f.get(acc),
-      });
+      this.emitter.emit(value, this.site(r, v, acc));
       this.emitter.finish();
       f.set(acc);
     });
+    for (const [e, local] of common) {
+      this.emitter.unpin(e);
+      this.frame.release(local);
+    }
+  }
+
+  /** Vector v of row r, whose sums are in a local. */
+  private site(r: number, v: number, acc: number): Site {
+    const { f, zero } = this.frame;
+    return {
+      laneAxis: this.kernel.lane,
+      valid: 4,
+      place: (operand, at) => this.place(operand, at, r, v),
+      pushIndex: (at) => this.pushIndex(at, r, v),
+      pushReg: () => f.get(zero),
+      pushAcc: () => f.get(acc),
+    };
   }
 
   private place(operand: number, at: Affine, r: number, v: number): Place {
