@@ -1,12 +1,12 @@
-// `anneal train names` and `train lm`, small: what is printed and left, that `generate` writes the same from the same
-// seed, that `evaluate` finds the same loss, and what bad texts and prompts get.
+// `anneal train names` and `train lm`, small: what is printed and left, that `generate` writes the
+// same from the same seed, that `evaluate` finds the same loss, and what bad texts and prompts get.
 import { execFile } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Rng } from "../../src/util/rng.ts";
-import { anneal, type Outcome, scratch } from "./run.ts";
+import { anneal, type Outcome, scratch, start } from "./run.ts";
 
 /** Syllables, so that there is something to learn. */
 function madeUpNames(count: number): string[] {
@@ -72,6 +72,33 @@ describe("train names", () => {
     expect(code).toBe(0);
     expect(stdout).toContain(`test loss a letter ${testLoss.toFixed(4)}, ${run}\n`);
   });
+
+  it.each(["lstm", "gpt"])(
+    "by an %s, broken off and resumed, ends with the same weights",
+    async (model) => {
+      const args = ["train", "names", "--data", "names.txt", "--model", model, "--epochs", "12"];
+      const small = ["--batch", "32", "--width", "16"];
+      const whole = join(place.folder, `${model}-whole`);
+      const started = { ANNEAL_DATA: "" };
+      const first = await anneal([...args, ...small, "--out", whole], place.folder, started);
+      expect(first).toMatchObject({ code: 0, stderr: "" });
+      const out = join(place.folder, `${model}-broken`);
+      const running = start([...args, ...small, "--out", out], place.folder, started);
+      await running.prints(/^ +1\/12/m);
+      running.child.kill("SIGINT");
+      const { code, stdout } = await running.outcome;
+      const broken = await onlyRun(out);
+      expect({ code, stdout }).toEqual({ code: 130, stdout: expect.stringContaining(broken) });
+      const resumed = await inPlace("train", "names", "--resume", broken);
+      expect(resumed).toMatchObject({ code: 0, stderr: "" });
+      const weights = (folder: string) => readFile(join(folder, "model.safetensors"));
+      expect((await weights(broken)).equals(await weights(await onlyRun(whole)))).toBe(true);
+      expect(
+        (await inPlace("generate", broken, "--count", "3")).stdout.trim().split("\n"),
+      ).toHaveLength(3);
+    },
+    60_000,
+  );
 
   it("refuses letters that it does not know, and names that are too long", async () => {
     const unknown = await inPlace("generate", run, "--prompt", "zö");
