@@ -13,6 +13,8 @@ import { scanVmap } from "./scan.ts";
 export interface Lifted {
   readonly node: Node;
   readonly batched: boolean;
+  /** Of a scan with a batch, whose node nobody reads: its parts. */
+  readonly parts?: readonly Lifted[];
 }
 
 /** The node for V samples, given its sources; called where at least one of them is batched. */
@@ -178,14 +180,13 @@ export function batch(
   V: number,
   { randomness = "error", outside = () => false }: BatchOptions = {},
 ): Lifted[] {
-  const loops = new Map<Node, readonly Lifted[]>();
   for (const node of topological(outputs, (n) => known.has(n) || outside(n))) {
     if (known.has(node)) continue;
     if (outside(node)) known.set(node, { node, batched: false });
     else
       known.set(
         node,
-        withScopeOf(node, () => batchNode(node, known, loops, V, randomness)),
+        withScopeOf(node, () => batchNode(node, known, V, randomness)),
       );
   }
   return outputs.map((node) => known.get(node)!);
@@ -194,17 +195,15 @@ export function batch(
 function batchNode(
   node: Node,
   known: ReadonlyMap<Node, Lifted>,
-  loops: Map<Node, readonly Lifted[]>,
   V: number,
   randomness: "error" | "same" | "different",
 ): Lifted {
   const src = node.src.map((s) => known.get(s)!);
   if (isOp(node, "scan") && (src.some((s) => s.batched) || randomness !== "same")) {
-    loops.set(node, scanVmap(node, src, V, randomness));
-    return { node, batched: true }; // only its parts are read
+    return { node, batched: true, parts: scanVmap(node, src, V, randomness) };
   }
   if (isOp(node, "part")) {
-    const parts = loops.get(node.src[0]!);
+    const { parts } = src[0]!;
     if (parts) return parts[node.attrs.index]!;
   }
   if (src.some((s) => s.batched)) {

@@ -192,7 +192,10 @@ function leftOf({ attrs }: Scan, parts: ReadonlySet<number>): Left {
 function smaller(loop: Scan, left: Left, src: readonly Node[]): Scan {
   const { body, length, reverse, checkpoint } = loop.attrs;
   const [t, ...params] = body.params as [Node, ...Node[]];
-  const known = new Map<Node, Node>([[t, t]]);
+  // Stand-ins have numbers of their own, so that no two are equal; makeBody numbers them as params.
+  let count = 0;
+  const standFor = (dtype: Node["dtype"], shape: Shape) => param(count++, dtype, shape);
+  const known = new Map<Node, Node>([[t, standFor(t.dtype, t.shape)]]);
   const firsts = { xs: new Map<Node, Node>(), consts: new Map<Node, Node>() };
   const bind = (place: Node, given: Node, step: boolean) => {
     const value = constValue(given);
@@ -206,26 +209,22 @@ function smaller(loop: Scan, left: Left, src: readonly Node[]): Scan {
     among.set(source, first);
     return known.set(place, expand(reshape(first, shape), place.shape));
   };
-  for (const i of left.carries) known.set(params[i]!, params[i]!);
+  for (const i of left.carries) {
+    known.set(params[i]!, standFor(params[i]!.dtype, params[i]!.shape));
+  }
   for (const i of [...left.still, ...left.consts]) bind(params[i]!, src[i]!, false);
   for (const i of left.xs) bind(params[i]!, src[i]!, true);
   const outputs = [...left.carries, ...left.ys].map((i) => body.outputs[i]!);
   const replaced = body.params.map((p) => known.get(p) ?? constant(0, p.dtype));
   const inside = tidy(inline({ params: body.params, outputs }, replaced));
-  const own = left.carries.map((i) => params[i]!);
-  const inputs = [t, ...own, ...firsts.xs.values(), ...firsts.consts.values()];
+  const own = left.carries.map((i) => known.get(params[i]!)!);
+  const inputs = [known.get(t)!, ...own, ...firsts.xs.values(), ...firsts.consts.values()];
   const sources = {
     carries: left.carries.map((i) => src[i]!),
     xs: [...firsts.xs.keys()],
     consts: [...firsts.consts.keys()],
   };
   return scan(makeBody(inputs, inside), sources, { length, reverse, checkpoint });
-}
-
-let stands = 0;
-
-function standFor(dtype: Node["dtype"], shape: Shape): Node {
-  return param(stands++, dtype, shape);
 }
 
 /** The outputs, each node made again by `make` (null: as it was) of its new sources, equal ones once. */

@@ -2,10 +2,14 @@
 // on wasm in float32; and a few against finite differences.
 import { describe, expect, it } from "vitest";
 import { gradcheck } from "../../src/autodiff/gradcheck.ts";
+import { interpret } from "../../src/backend/reference/interpret.ts";
+import { type Graph, makeGraph } from "../../src/ir/graph.ts";
+import { tidyScans } from "../../src/ir/scans.ts";
+import { verify } from "../../src/ir/spec.ts";
 import { type DeviceName, device } from "../../src/tensor/device.ts";
 import { where } from "../../src/tensor/ops/elementwise.ts";
-import { cat } from "../../src/tensor/ops/join.ts";
-import type { ScanOptions } from "../../src/tensor/scan.ts";
+import { cat, stack } from "../../src/tensor/ops/join.ts";
+import { type ScanOptions, scan } from "../../src/tensor/scan.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { grad } from "../../src/tensor/transforms.ts";
 import { evaluate, reference } from "../ops/backends.ts";
@@ -43,6 +47,16 @@ const makers: Make[] = [
   (_, pick) => pick().flip(0).reshape(B, 2, 2).transpose(1, 2).reshape(B, H),
   (_, pick, __, smooth) => (smooth ? pick().mul(pick()) : pick().detach().mul(pick())),
   (_, pick, [w]) => pick().unsqueeze(1).matmul(w!).squeeze(1).mul(0.4),
+  (_, pick, [w]) => {
+    const [outer, other] = [pick(), pick()];
+    const body = (g: Tensor): [Tensor, Tensor] => [g.mul(outer).add(other).tanh(), g.matmul(w!)];
+    const [last, all] = scan(body, pick(), null, { length: 3 });
+    return last.add(all.mean(0));
+  },
+  (_, pick) => {
+    const rows = stack([pick(), pick()]);
+    return scan((g: Tensor, x: Tensor) => [g.add(x).sin(), null], pick(), rows)[0];
+  },
   (pool, pick, _, smooth) => (smooth ? pick().sin() : where(pick().gt(0), pick(), pool[0]!)),
   (_, pick, __, smooth) => (smooth ? pick().cos() : pick().relu()),
 ];
@@ -132,6 +146,27 @@ describe("random loops", () => {
   it.each(seeds(1, 120))(
     "are what they are step by step: seed %i",
     check("reference", "float64", 1e-10),
+  );
+  it.each(seeds(300, 60))(
+    "keep their bits when they are made fewer and smaller: seed %i",
+    (seed) => {
+      device("reference");
+      const c = randomCase(seed, false);
+      const options = optionsOf(seed, 5);
+      const byScan: Run = (c, inputs) => looped(c, inputs, options);
+      const inputs = inputsOf(c, 5);
+      const tensors = [...byScan(c, inputs), ...gradients(byScan, c, inputs)];
+      const graph = makeGraph(tensors.map((t) => t.current));
+      verify(graph);
+      const small = tidyScans(graph);
+      verify(makeGraph(small.outputs));
+      const run = ({ outputs }: Graph) => {
+        const data = graph.inputs.map((n) => n.buffer!.host!);
+        const scalars = graph.scalars.map((n) => n.value);
+        return interpret({ ...graph, outputs }, data, scalars);
+      };
+      expect(run(small)).toEqual(run(graph));
+    },
   );
   it.each(seeds(500, 40))("are so on wasm: seed %i", check("wasm", "float32", 2e-5));
 

@@ -69,6 +69,21 @@ describe("a training step with a loop", () => {
   }
 });
 
+it("keeps the bits of a loop in a loop that uses values of both and of neither", () => {
+  const [w, h, xs] = tensorsOf([[3], [3], [4, 3]], 2) as [Tensor, Tensor, Tensor];
+  const [last] = scan(
+    (g: Tensor, x: Tensor) => {
+      const here = w.mul(x);
+      const [inner] = scan((e: Tensor) => [e.add(here).mul(w), null], g, null, { length: 3 });
+      return [inner.tanh(), null];
+    },
+    h,
+    xs,
+  );
+  const graph = graphOf([last]);
+  expect(run(tidyScans(graph))).toEqual(run(graph));
+});
+
 describe("what is not read", () => {
   const [h, k, x] = tensorsOf([[3], [3], [5, 3]], 1) as [Tensor, Tensor, Tensor];
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import {
   compile,
+  detectNaN,
   device,
   manualSeed,
   nn,
@@ -144,6 +145,53 @@ for (const name of devices) {
       const [a, b] = [await run(false), await run(true)];
       a.forEach((loss, i) => void expect(loss).toBeCloseTo(b[i]!, 4));
       expect(b.at(-1)!).toBeLessThan(b[0]! / 4);
+    });
+
+    it("uses what the function around it made, also in a loop in a loop", async () => {
+      const [w, xs] = tensorsOf([[3], [4, 3]], 5, "float32") as [Tensor, Tensor];
+      w.requiresGrad = true;
+      const f = (xs: Tensor) => {
+        const scaled = w.mul(xs.sum(0)).sin();
+        const [last] = scan(
+          (h: Tensor, x: Tensor) => {
+            const here = scaled.mul(x);
+            const [inner] = scan((g: Tensor) => [g.add(here).mul(scaled), null], h, null, {
+              length: 3,
+            });
+            return [inner.tanh(), null];
+          },
+          scaled,
+          xs,
+        );
+        const loss = last.mul(last).sum();
+        loss.backward();
+        return loss;
+      };
+      const run = async (g: typeof f) => {
+        w.grad = null;
+        const loss = await g(xs).item();
+        return [loss, ...(await w.grad!.data())];
+      };
+      const [plain, compiled] = [await run(f), await run(compile(f))];
+      plain.forEach((v, i) => void expect(compiled[i]).toBeCloseTo(v, 5));
+      expect(Math.abs(plain[1]!)).toBeGreaterThan(1e-6);
+    });
+
+    it("says which op of the body made a NaN", async () => {
+      detectNaN(true);
+      try {
+        const f = () => {
+          return scan(
+            (h: Tensor) => [h.sub(1), nn.inScope(new nn.Tanh(), () => h.log())],
+            tensor([2.5]),
+            null,
+            { length: 5 },
+          );
+        };
+        await expect((async () => f()[1].data())()).rejects.toThrow(/log: made NaN.*\n.*Tanh/);
+      } finally {
+        detectNaN(false);
+      }
     });
 
     it("draws other numbers at each step, the same compiled and not", async () => {
