@@ -104,11 +104,13 @@ export function useMachine({ threads, device: name }: Partial<MachineOptions>): 
   if (name !== undefined) device(name);
 }
 
-function tell({ shown }: Verdict, { print }: Terminal): void {
+function tell({ shown, facts }: Verdict, { print }: Terminal): void {
   print();
-  if (shown === "") return;
-  print(shown);
-  print();
+  for (const part of [shown, facts.join(", ")]) {
+    if (part === "") continue;
+    print(part);
+    print();
+  }
 }
 
 async function prepare(recipe: AnyRecipe, options: TrainOptions): Promise<Job> {

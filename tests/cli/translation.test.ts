@@ -147,6 +147,7 @@ describe("train translate", () => {
       await readFile(join(run, "result.json"), "utf8"),
     );
     expect(trained.stdout).toContain(`test BLEU ${testBleu.toFixed(2)} (`);
+    expect(trained.stdout).toMatch(/^BLEU lower-cased \d+\.\d\d, validation perplexity \d\.\d\d$/m);
     expect(testBleu).toBeGreaterThan(90);
     expect(validationPerplexity).toBeLessThan(2);
   });
