@@ -1,6 +1,6 @@
-// Running sums, products, extremes and log-sums along an axis. Blocks of 32 are one reduction each, over
+// Running sums, products, extremes and log-sums along an axis. Blocks of 8 are one reduction each, over
 // the elements up to each place; what comes before a block is the same of the blocks' totals. So n
-// elements take two kernels for each factor of 32, and 32 steps of arithmetic an element.
+// elements take two kernels for each factor of 8, and some 10 steps of arithmetic an element.
 // Not here: loops of any kind (../scan.ts).
 
 import * as b from "../../ir/build.ts";
@@ -12,7 +12,9 @@ import type { Tensor } from "../tensor.ts";
 import { axesOf, checkDtype, dtypeError, edge, sumType } from "./common.ts";
 import * as n from "./nodes.ts";
 
-const block = 32;
+/** Short, because the gradient of a product multiplies all others for each element, and a log-sum takes an
+ *  exponential for each two. */
+const block = 8;
 
 /** A way to put elements together. */
 interface Fold {
