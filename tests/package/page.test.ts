@@ -24,11 +24,13 @@ const executable = [
 
 /**
  * What an application may pay for the core, minified by Vite and compressed. The aim is 80 kB; this
- * holds what is reached, with little room above it. It was raised twice: by 4 kB for our own elementary
- * functions, which strict mode needs in the page and in its worker, and by 20 kB for convolutions by
- * transforms, short loops written out, shares of work and results that stay on the device.
+ * holds what is reached, with little room above it. It was raised three times: by 4 kB for our own
+ * elementary functions, which strict mode needs in the page and in its worker, by 20 kB for
+ * convolutions by transforms, short loops written out, shares of work and results that stay on the
+ * device, and by 17 kB for loops (their plans, gradients and motion), sorting, and reading ahead:
+ * tables of rules and methods of tensors go into every page, whether or not it uses them.
  */
-const maxGzipBytes = 117_000;
+const maxGzipBytes = 134_000;
 
 if (executable === undefined) {
   console.log("page test is skipped: no Chromium here; install it, or name it in CHROMIUM");
