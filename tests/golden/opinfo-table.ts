@@ -459,4 +459,8 @@ export function notOurs(c: {
 export const tolerance: Record<string, { rtol?: number; atol?: number }> = {
   // Rows of equal elements: PyTorch's own rounding of x - mean, times 1/√1e-5, is off by up to 7e-4.
   "nn.functional.layer_norm": { atol: 1e-3 },
+  // The recorded gradients are exponentials of differences of numbers near 10,000, which float32 knows
+  // to 5e-4: the true ones (float64) are 3.578854501 and 1.635627581 where they say 3.580100 and
+  // 1.635891, and ours 3.578854561 and 1.635627627.
+  logcumsumexp: { rtol: 1e-3 },
 };
