@@ -61,7 +61,7 @@ export function planBody(
   const graph = graphOf(body);
   const fixed = graph.inputs.slice(firstConst);
   const passing = graph.inputs.slice(firstStep, firstConst);
-  const made = takeApart(lower(graph, target, { fixed, passing }), firstConst);
+  const made = takeApart(lower(graph, target, { fixed, passing }), firstConst, target);
   plans.set(key, made);
   if (plans.size > keptPlans) plans.delete(plans.keys().next().value!);
   return made;
@@ -76,7 +76,7 @@ function graphOf({ params, outputs, key }: Body): Graph {
   return rewrite(graph, { param: (node) => inputs[node.attrs.index] as Node });
 }
 
-function takeApart(plan: Plan, firstConst: number): BodyPlan {
+function takeApart(plan: Plan, firstConst: number, target: Target): BodyPlan {
   const alone = new Set(stepsAlone(plan, (input) => input >= firstConst));
   const once = plan.steps.filter((step) => alone.has(step));
   const steps = plan.steps.filter((step) => !alone.has(step));
@@ -92,6 +92,6 @@ function takeApart(plan: Plan, firstConst: number): BodyPlan {
     const input = inputOf(buffer.part?.of ?? b);
     return { ...buffer, input, offset: buffer.part?.start ?? 0 };
   });
-  const arenaBytes = planMemory(buffers, steps, []);
+  const arenaBytes = planMemory(buffers, steps, [], target);
   return { buffers, outputs, once, kept, steps, arenaBytes };
 }

@@ -99,9 +99,11 @@ function rolesOf(
       const padded = Math.ceil(n / planner.target.columns) * planner.target.columns;
       const stride = coefs?.get(sums[sums.length - 1] ?? "") ?? 1;
       const wide = stride * 4 >= 512 && depth * n >= 32768 && rows >= 32;
-      const pack = coefs?.get(column) !== 1 || wide || once;
+      const strided = planner.target.strided === true;
+      const pack = !strided && (coefs?.get(column) !== 1 || wide || once);
+      const moved = strided ? coefs === null : pack;
       const perColumn = (depth * total) / n;
-      let cost = (pack && !once ? sizeOf(b.shape) : 0) + (perColumn * (padded - n)) / 16;
+      let cost = (moved && !once ? sizeOf(b.shape) : 0) + (perColumn * (padded - n)) / 16;
       const last = out[out.length - 1];
       if (column !== last || (order > 1 && padded !== n)) cost += order * total;
       return { a, b, la, lb, column, pack, cost };
@@ -210,7 +212,9 @@ class ContractBuilder {
       const coords = [...role.lb].map((l) => this.forms.get(l) as Affine);
       const expr = lowerer.expr(role.b, coords);
       const c = expr.k === "load" ? expr.at.coef : [];
-      if (expr.k === "load" && c[this.lane] === 1 && (c[this.panel] ?? 0) === this.columns) {
+      const strided = this.planner.target.strided === true;
+      const lanes = c[this.lane] === 1 && (c[this.panel] ?? 0) === this.columns;
+      if (expr.k === "load" && (strided || lanes)) {
         return { operand: expr.operand, at: expr.at };
       }
     } catch (error) {
@@ -311,8 +315,9 @@ class ContractBuilder {
       throw error;
     }
     let fits = true;
+    const strided = this.planner.target.strided === true;
     walk([value], (e) => {
-      if (e.k === "load") fits &&= [0, 1].includes(e.at.coef[this.lane] ?? 0);
+      if (e.k === "load") fits &&= strided || [0, 1].includes(e.at.coef[this.lane] ?? 0);
       else if (["masked", "gather", "axis", "random", "reg"].includes(e.k)) fits = false;
     });
     if (!fits) throw new CutEpilogue(contract);

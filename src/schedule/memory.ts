@@ -1,9 +1,8 @@
 // The memory plan: offsets of temporaries in the arena, by liveness, so that buffers that are never
 // alive together may share bytes. Not here: inputs and results of their own (backend/).
 
-import { itemSize } from "../ir/dtype.ts";
 import { takenOver } from "./in-place.ts";
-import { type Plan, type PlanBuffer, type Step, wholeOf } from "./plan.ts";
+import { bytesOf, type Plan, type PlanBuffer, type Step, type Target, wholeOf } from "./plan.ts";
 
 /** Bytes that a kernel may read past the end of a buffer. */
 export const slack = 64;
@@ -22,6 +21,7 @@ export function planMemory(
   buffers: readonly PlanBuffer[],
   steps: readonly Step[],
   outputs: Plan["outputs"],
+  target: Target,
 ): number {
   const first = new Map<number, number>();
   const last = new Map<number, number>();
@@ -46,7 +46,7 @@ export function planMemory(
       const b = wholeOf(buffers, each);
       if (!isTemp(b) || lives.has(b)) continue;
       const buffer = buffers[b];
-      const bytes = Math.ceil((buffer.size * itemSize[buffer.dtype] + slack) / 64) * 64;
+      const bytes = Math.ceil((buffer.size * bytesOf(buffer.dtype, target) + slack) / 64) * 64;
       const before = lives.get(over.get(b) ?? -1);
       const end = last.get(b) as number;
       const life = before ?? { buffers: [], bytes, first: at, last: end, offset: 0 };

@@ -75,7 +75,7 @@ function plan(
   const saved = saveOldValues(planner);
   for (const group of groups) lowerOrLearn(planner, group, needed, hints, grouping.realized, log);
   const outputs = finishOutputs(planner, saved);
-  const arenaBytes = planMemory(planner.buffers, planner.steps, outputs);
+  const arenaBytes = planMemory(planner.buffers, planner.steps, outputs, target);
   const commit = firstWrite(planner);
   log?.(`order, lower: ${planner.steps.length} kernels, ${direct.size} results in place`);
   log?.(`plan memory: ${planner.buffers.length} buffers, arena of ${arenaBytes} bytes`);

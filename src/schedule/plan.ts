@@ -1,7 +1,7 @@
 // Plan: a lowered graph: kernels in order, the buffers that they work on, and where temporaries lie
 // in the arena. What a backend turns into its Program. Not here: how it is made (pipeline.ts).
 
-import type { DType } from "../ir/dtype.ts";
+import { type DType, itemSize } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Kernel } from "./kernel.ts";
 
@@ -74,6 +74,16 @@ export interface Target {
   readonly strict?: boolean;
   /** The backend has kernels for convolutions by transforms (winograd.ts). */
   readonly winograd?: boolean;
+  /** Every element takes a word of 4 bytes, whatever its dtype. */
+  readonly words?: boolean;
+  /** Both operands of a contraction are read with any strides: only what is no plain load is laid in
+   *  panels. */
+  readonly strided?: boolean;
+}
+
+/** Bytes of an element where a target keeps its data. */
+export function bytesOf(dtype: DType, { words = false }: Pick<Target, "words">): number {
+  return words ? 4 : itemSize[dtype];
 }
 
 /** The steps, in order, that read nothing but fixed inputs and what others of them make. */

@@ -4,7 +4,6 @@
 // is copied but what the body hands on as it got it.
 // Not here: the body's own plan (body-plan.ts).
 
-import { itemSize } from "../ir/dtype.ts";
 import { type Node, sizeOf } from "../ir/node.ts";
 import { axisForm, rowMajor } from "./affine.ts";
 import { type BodyPlan, type LowerGraph, planBody } from "./body-plan.ts";
@@ -12,7 +11,7 @@ import type { Group } from "./groups.ts";
 import type { Expr } from "./kernel.ts";
 import { emitStore } from "./loops.ts";
 import { isRowMajor, Lowerer, NeedsData } from "./lower.ts";
-import { type PlanBuffer, type Step, wholeOf } from "./plan.ts";
+import { bytesOf, type PlanBuffer, type Step, wholeOf } from "./plan.ts";
 import type { Planner } from "./planner.ts";
 
 type Kind = Pick<PlanBuffer, "dtype" | "size">;
@@ -35,7 +34,10 @@ function dataOf(planner: Planner, node: Node): number {
   const { dtype, shape } = node;
   const { buffer, offset } = placed;
   if (offset === 0) return buffer;
-  return planner.part(buffer, offset * itemSize[dtype], { dtype, size: sizeOf(shape) });
+  return planner.part(buffer, offset * bytesOf(dtype, planner.target), {
+    dtype,
+    size: sizeOf(shape),
+  });
 }
 
 /** Values of one kind side by side. */
@@ -159,7 +161,7 @@ class Unroller {
 
   /** `count` values from a position on. */
   private slot({ buffer, dtype, size }: Stack, position: number, count = 1): number {
-    const start = position * size * itemSize[dtype];
+    const start = position * size * bytesOf(dtype, this.planner.target);
     return this.planner.part(buffer, start, { dtype, size: count * size });
   }
 
@@ -184,7 +186,7 @@ class Unroller {
     const { carries, xs } = this.scan.attrs;
     for (let p = 1 + carries + xs; p < params.length; p++) place[p] = sources[p - 1];
     for (const b of body.kept) place[b] = planner.temp(body.buffers[b].dtype, body.buffers[b].size);
-    const arena = planner.temp("uint8", body.arenaBytes);
+    const arena = planner.temp("int32", body.arenaBytes / 4);
     body.buffers.forEach(({ dtype, size, input, offset, part }, b) => {
       if (input < 0) place[b] = planner.part(arena, offset, { dtype, size });
       else if (part === undefined) return;
