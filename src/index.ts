@@ -41,6 +41,7 @@ export {
   zeros,
   zerosLike,
 } from "./tensor/create.ts";
+export { type Backward, customVjp, type ResultGradient } from "./tensor/custom-vjp.ts";
 export { type DeviceName, type DeviceOptions, device } from "./tensor/device.ts";
 export { einsum } from "./tensor/einsum.ts";
 export { dynamicSlice, dynamicUpdate, type Start } from "./tensor/ops/dynamic.ts";

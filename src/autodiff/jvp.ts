@@ -9,6 +9,7 @@ import { isOp, Node, topological } from "../ir/node.ts";
 import type { Attrs, MovementOp, Op, SingleOp } from "../ir/op.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { softmaxSlope } from "./composite.ts";
+import { customJvp } from "./custom.ts";
 import { binaryVjp, unaryVjp } from "./elementwise.ts";
 import { reduceRule } from "./reduce.ts";
 import { scanJvp } from "./scan.ts";
@@ -59,6 +60,7 @@ export const jvpRules: { [K in SingleOp]: JvpRule<K> } = {
   },
   cast: (node, [t]) => (isFloat(node.dtype) ? cast(t!, node.dtype) : null),
   detach: none,
+  custom: customJvp,
   // Σ over the group of ∂y/∂x · t. With a gradient of 1, the backward rule is that derivative.
   reduce: (node, [t]) => {
     if (node.attrs.fn === "sum") return reduce("sum", t!, node.attrs.axes);

@@ -35,6 +35,7 @@ export const vjp: { [K in SingleOp]: VjpRule<K> } = {
   where: ({ src: [cond] }, g) => [null, keep(cond!, g), drop(cond!, g)],
   cast: ({ src: [x] }, g) => [isFloat(x!.dtype) ? cast(g, x!.dtype) : null],
   detach: () => [null],
+  custom: (node, g) => node.attrs.rule.pull(node, g),
   reduce: (node, g) => [reduceRule(node, g)],
   ...movementVjp,
   // Each element read gives its gradient to where it was read from.

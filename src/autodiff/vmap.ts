@@ -7,6 +7,7 @@ import { withSources } from "../ir/graph.ts";
 import { isOp, Node, type Shape, topological, withScopeOf } from "../ir/node.ts";
 import type { ElementwiseOp, MovementOp, Op, SingleOp } from "../ir/op.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
+import { batchCustom } from "./custom.ts";
 import { scanVmap } from "./scan.ts";
 
 /** A source of a node: with the batch in front, or the same for all samples. */
@@ -69,6 +70,11 @@ const movementRules: { [K in MovementOp]: BatchRule<K> } = {
 export const batchRules: { [K in SingleOp]: BatchRule<K> } = {
   ...elementwiseRules,
   ...movementRules,
+  custom: (node, src, V) =>
+    batchCustom(
+      node,
+      src.map((s) => lift(s, V)),
+    ),
   reduce: lifted(({ attrs }) => ({ ...attrs, axes: later(attrs.axes) })),
   gather: lifted(({ attrs }) => ({ axis: attrs.axis + 1 })),
   scatterAdd: lifted(({ attrs }) => ({ axis: attrs.axis + 1 })),

@@ -75,6 +75,13 @@ export function detach(x: Node): Node {
   return new Node("detach", x.dtype, x.shape, [x], null);
 }
 
+/** One result of a function (`attrs.index` of its results, which come first among the sources) with a
+ *  gradient of its own; see Attrs.custom. */
+export function custom(sources: readonly Node[], attrs: Attrs["custom"]): Node<"custom"> {
+  const { dtype, shape } = sources[attrs.index]!;
+  return new Node("custom", dtype, shape, sources, attrs);
+}
+
 function checkAxes(op: string, axes: readonly number[], rank: number): void {
   const seen = new Set<number>();
   for (const a of axes) {

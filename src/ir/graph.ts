@@ -78,6 +78,10 @@ export function makeGraph(outputs: readonly Node[], assign?: readonly (Buffer | 
   const scalars: Node[] = [];
   for (const node of topological(outputs)) {
     const src = node.src.map((s) => done.get(s)!);
+    if (isOp(node, "custom")) {
+      done.set(node, src[node.attrs.index]!); // nobody asks a program for gradients
+      continue;
+    }
     const before = interner.texts.length;
     const mine = interner.intern(node, src);
     done.set(node, mine);

@@ -3,6 +3,7 @@
 // Not here: what an op computes (backend/reference is the truth), or how it is differentiated.
 
 import type { Body } from "./body.ts";
+import type { GradientRule } from "./gradient-rule.ts";
 
 export const unaryOps = [
   "neg", "abs", "sign", "reciprocal", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p",
@@ -58,6 +59,9 @@ export interface Attrs {
   };
   /** The value, cut from the gradient. */
   detach: null;
+  /** src: the `outputs` results of some function, then its inputs. The value is result number `index`;
+   *  its gradient goes to the inputs, by the rule alone. `given` are the arguments that are no tensors. */
+  custom: { rule: GradientRule; outputs: number; index: number; given: readonly unknown[] };
   /** src: table, index (int32, same rank): out[i…] = table[…, index[i…], …] along axis; all other
    *  axes have equal sizes. An index outside [0, n) is a fault of the program. */
   gather: { axis: number };

@@ -16,6 +16,7 @@ const calls: { [K in Op]: Write<K> } = {
   where: (_, src) => call("where", ...src),
   cast: (n, [x]) => call("cast", x!, text(n.dtype)),
   detach: (_, src) => call("detach", ...src),
+  custom: (n, src) => src[n.attrs.index]!, // the rule is no part of what is computed
   reduce: (n, [x]) => {
     const { fn, axes, first } = n.attrs;
     return call("reduce", text(fn), x!, list(axes), ...(first ? ["true"] : []));

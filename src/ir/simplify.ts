@@ -90,6 +90,7 @@ function hoistExpand(node: Node): Node | null {
 
 export const simplifyRules: Rules = {
   detach: (n) => n.src[0],
+  custom: (n) => n.src[n.attrs.index],
   cast: (n) => {
     const value = constValue(n.src[0]);
     if (value !== null) return castConst(n, value);

@@ -21,6 +21,7 @@ const sources: { [K in Op]: number | null } = {
   where: 3,
   cast: 1,
   detach: 1,
+  custom: null,
   reduce: 1,
   reshape: 1,
   permute: 1,
@@ -115,6 +116,14 @@ const legal: { [K in Op]: Legal<K> } = {
   ],
   cast: (n, x) => [["the shape stays", same(x!.shape, n.shape)]],
   detach: (n, x) => asSource(n, x!),
+  custom: (n, ...src) => [
+    [
+      "the value is one of the results",
+      isWhole(n.attrs.index, 0) && n.attrs.index < n.attrs.outputs,
+    ],
+    ["the results are among the sources", n.attrs.outputs <= src.length],
+    ...asSource(n, src[n.attrs.index]!),
+  ],
   reduce: (n, x) => {
     const { fn, axes, first } = n.attrs;
     const arg = fn === "argmax" || fn === "argmin";

@@ -121,6 +121,7 @@ export class Lowerer {
     if (node.op === "where") return { k: "where", dtype, cond: x(0), x: x(1), y: x(2) };
     if (node.op === "cast") return { k: "cast", dtype, x: x(0) };
     if (node.op === "detach") return x(0);
+    if (isOp(node, "custom")) return x(node.attrs.index);
     if (isOp(node, "const")) return { k: "const", dtype, value: node.attrs.value };
     if (node.op === "scalar") return { k: "scalar", dtype, slot: this.scalar(node) };
     if (node.op === "iota") return { k: "axis", dtype: "int32", at: coords[0] };

@@ -37,6 +37,7 @@ export const computeRules: { [K in ComputedOp]: Rule<K> } = {
     return fill(node, (i) => f(x![i]!));
   },
   detach: (_, x) => x!,
+  custom: (node, ...src) => src[node.attrs.index]!,
   reduce: (node, x) => computeReduce(node, x!),
   reshape: (_, x) => x!,
   permute: (node, x) => {
