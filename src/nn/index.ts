@@ -31,6 +31,12 @@ export {
 } from "./conv.ts";
 export { type CtcOptions, ctcLoss } from "./ctc.ts";
 export { Dropout, Dropout1d, Dropout2d, dropout, dropoutChannels } from "./dropout.ts";
+export {
+  EmbeddingBag,
+  type EmbeddingBagOptions,
+  embeddingBag,
+} from "./embedding-bag.ts";
+export { Fold, type FoldOptions, fold, Unfold, unfold } from "./fold.ts";
 export * from "./gpt.ts";
 export { GptDecoding, KeyValueCache } from "./gpt-decoding.ts";
 export * as init from "./init.ts";
@@ -63,6 +69,14 @@ export * from "./norm.ts";
 export * from "./padding.ts";
 export { Parameter, parameter } from "./parameter.ts";
 export * from "./pool.ts";
+export {
+  adaptiveMaxPoolWithIndices,
+  type FractionalPoolOptions,
+  fractionalMaxPool,
+  type MaxUnpoolOptions,
+  maxUnpool,
+} from "./pool-places.ts";
+export * from "./pool-rare.ts";
 export * from "./positions.ts";
 export type { LossOptions, Reduction, WeightOption } from "./reduction.ts";
 export * from "./resize.ts";

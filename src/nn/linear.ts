@@ -142,7 +142,7 @@ export class Embedding extends Module {
     checkCount("Embedding", "numEmbeddings", numEmbeddings);
     checkCount("Embedding", "embeddingDim", embeddingDim);
     checkOptions(this, options, "use { paddingIdx: 0 }");
-    this.paddingIdx = paddingOf(options.paddingIdx, numEmbeddings);
+    this.paddingIdx = paddingOf("Embedding", options.paddingIdx, numEmbeddings);
     this.weight = init.normal(init.emptyParameter([numEmbeddings, embeddingDim], "Embedding"));
     const { buffer } = this.weight.current;
     const start = (this.paddingIdx ?? 0) * embeddingDim;
@@ -159,11 +159,16 @@ export class Embedding extends Module {
   }
 }
 
-function paddingOf(index: number | undefined, count: number): number | undefined {
+/** A row by its index, negative ones from the end. */
+export function paddingOf(
+  op: string,
+  index: number | undefined,
+  count: number,
+): number | undefined {
   if (index === undefined) return undefined;
   const at = index < 0 ? index + count : index;
   if (Number.isInteger(at) && at >= 0 && at < count) return at;
-  throw new ArgumentError("Embedding", `paddingIdx ${index} is outside of ${count} rows`);
+  throw new ArgumentError(op, `paddingIdx ${index} is outside of ${count} rows`);
 }
 
 // --- axes only ----------------------------------------------------------------------------------------

@@ -205,7 +205,9 @@ export function multiMarginLoss(
   const losses = where(here, 0, costs)
     .sum(axis)
     .mul(1 / classes);
-  return reduced("multiMarginLoss", losses, options);
+  // A single sample (C) whose label is [1] gives [1], as PyTorch's does.
+  const shaped = x.shape.length === 1 ? losses.reshape(target.shape) : losses;
+  return reduced("multiMarginLoss", shaped, options);
 }
 
 /** The margin between every label of a sample and every other class. target (B, C) int32 lists labels

@@ -9,10 +9,20 @@ import {
   avgPool,
   type MaxPoolOptions,
   maxPool,
+  maxPoolIndices,
 } from "../tensor/ops/pool.ts";
 import type { Axes } from "../tensor/shape-types.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { inScope, Module } from "./module.ts";
+import { adaptiveMaxPoolWithIndices } from "./pool-places.ts";
+
+export interface IndicesOption<I extends boolean> {
+  /** Gives also where each element was in its flattened plane, for max unpooling. */
+  returnIndices?: I | undefined;
+}
+
+/** What a max pooling layer gives: values, or with `returnIndices` values and indices (int32). */
+export type Pooled<I extends boolean> = I extends true ? [values: Tensor, indices: Tensor] : Tensor;
 
 abstract class Pool<
   O extends { stride?: Axes | undefined; padding?: Axes | undefined },
@@ -34,36 +44,43 @@ abstract class Pool<
   }
 }
 
-class MaxPool extends Pool<MaxPoolOptions> {
+/** Options of a max pooling layer. */
+export type MaxPoolLayerOptions<I extends boolean> = MaxPoolOptions & IndicesOption<I>;
+
+class MaxPool<I extends boolean> extends Pool<MaxPoolLayerOptions<I>> {
   #dims: Dims;
 
-  constructor(dims: Dims, kernelSize: Axes, options: MaxPoolOptions) {
+  constructor(dims: Dims, kernelSize: Axes, options: MaxPoolLayerOptions<I>) {
     super(kernelSize, options);
     this.#dims = dims;
   }
 
-  forward(x: Tensor): Tensor {
-    return inScope(this, () => maxPool(this.#dims, x, this.kernelSize, this.options));
+  forward(x: Tensor): Pooled<I> {
+    return inScope(this, () => {
+      const values = maxPool(this.#dims, x, this.kernelSize, this.options);
+      if (!this.options.returnIndices) return values as Pooled<I>;
+      return [values, maxPoolIndices(this.#dims, x, this.kernelSize, this.options)] as Pooled<I>;
+    });
   }
 }
 
 /** The largest element of each window, as torch.nn.MaxPool1d. x (B, C, L) → (B, C, L'). */
-export class MaxPool1d extends MaxPool {
-  constructor(kernelSize: Axes, options: MaxPoolOptions = {}) {
+export class MaxPool1d<I extends boolean = false> extends MaxPool<I> {
+  constructor(kernelSize: Axes, options: MaxPoolLayerOptions<I> = {}) {
     super(1, kernelSize, options);
   }
 }
 
 /** The largest element of each window, as torch.nn.MaxPool2d. x (B, C, H, W) → (B, C, H', W'). */
-export class MaxPool2d extends MaxPool {
-  constructor(kernelSize: Axes, options: MaxPoolOptions = {}) {
+export class MaxPool2d<I extends boolean = false> extends MaxPool<I> {
+  constructor(kernelSize: Axes, options: MaxPoolLayerOptions<I> = {}) {
     super(2, kernelSize, options);
   }
 }
 
 /** The largest element of each window, as torch.nn.MaxPool3d. x (B, C, D, H, W). */
-export class MaxPool3d extends MaxPool {
-  constructor(kernelSize: Axes, options: MaxPoolOptions = {}) {
+export class MaxPool3d<I extends boolean = false> extends MaxPool<I> {
+  constructor(kernelSize: Axes, options: MaxPoolLayerOptions<I> = {}) {
     super(3, kernelSize, options);
   }
 }
@@ -131,43 +148,71 @@ export class AdaptiveAvgPool2d extends AdaptivePool {
   }
 }
 
-export class AdaptiveMaxPool1d extends AdaptivePool {
-  forward(x: Tensor): Tensor {
-    return inScope(this, () => adaptiveMaxPool(1, x, this.size));
-  }
-}
-
-export class AdaptiveMaxPool2d extends AdaptivePool {
-  forward(x: Tensor): Tensor {
-    return inScope(this, () => adaptiveMaxPool(2, x, this.size));
-  }
-}
-
 export class AdaptiveAvgPool3d extends AdaptivePool {
   forward(x: Tensor): Tensor {
     return inScope(this, () => adaptiveAvgPool(3, x, this.size));
   }
 }
 
-export class AdaptiveMaxPool3d extends AdaptivePool {
-  forward(x: Tensor): Tensor {
-    return inScope(this, () => adaptiveMaxPool(3, x, this.size));
+class AdaptiveMaxPool<I extends boolean> extends AdaptivePool {
+  readonly returnIndices: boolean;
+  #dims: Dims;
+
+  constructor(dims: Dims, size: AdaptiveSize, options: IndicesOption<I>) {
+    super(size);
+    this.returnIndices = options.returnIndices ?? false;
+    this.#dims = dims;
+  }
+
+  forward(x: Tensor): Pooled<I> {
+    return inScope(this, () => {
+      if (!this.returnIndices) return adaptiveMaxPool(this.#dims, x, this.size) as Pooled<I>;
+      return adaptiveMaxPoolWithIndices(this.#dims, x, this.size) as Pooled<I>;
+    });
+  }
+}
+
+/** The largest elements of nearly equal pieces, as torch.nn.AdaptiveMaxPool1d. */
+export class AdaptiveMaxPool1d<I extends boolean = false> extends AdaptiveMaxPool<I> {
+  constructor(size: AdaptiveSize, options: IndicesOption<I> = {}) {
+    super(1, size, options);
+  }
+}
+
+/** The largest elements of nearly equal pieces, as torch.nn.AdaptiveMaxPool2d. */
+export class AdaptiveMaxPool2d<I extends boolean = false> extends AdaptiveMaxPool<I> {
+  constructor(size: AdaptiveSize, options: IndicesOption<I> = {}) {
+    super(2, size, options);
+  }
+}
+
+/** The largest elements of nearly equal pieces, as torch.nn.AdaptiveMaxPool3d. */
+export class AdaptiveMaxPool3d<I extends boolean = false> extends AdaptiveMaxPool<I> {
+  constructor(size: AdaptiveSize, options: IndicesOption<I> = {}) {
+    super(3, size, options);
   }
 }
 
 // --- by a norm ----------------------------------------------------------------------------------------
 
-class LPPool extends Pool<{ stride?: Axes | undefined; padding?: Axes | undefined }> {
+export interface LPPoolOptions {
+  /** The window's size by default. */
+  stride?: Axes | undefined;
+  /** Whether a last window that reaches over the end counts. */
+  ceilMode?: boolean | undefined;
+}
+
+class LPPool extends Pool<LPPoolOptions & { padding?: undefined }> {
   readonly p: number;
   #dims: Dims;
 
-  constructor(dims: Dims, p: number, kernelSize: Axes, options: { stride?: Axes | undefined }) {
+  constructor(dims: Dims, p: number, kernelSize: Axes, options: LPPoolOptions) {
     super(kernelSize, options);
     this.p = p;
     this.#dims = dims;
   }
 
-  // (Σ x^p)^(1/p), as PyTorch has it: sign(s) |s| lets no negative sum under the root, relu of it.
+  // (Σ x^p)^(1/p), as PyTorch has it: no negative sum comes under the root, relu of it does.
   forward(x: Tensor): Tensor {
     return inScope(this, () => {
       const options = { ...this.options, divisorOverride: 1 };
@@ -179,14 +224,21 @@ class LPPool extends Pool<{ stride?: Axes | undefined; padding?: Axes | undefine
 
 /** The p-norm of each window, as torch.nn.LPPool1d. */
 export class LPPool1d extends LPPool {
-  constructor(p: number, kernelSize: Axes, options: { stride?: Axes | undefined } = {}) {
+  constructor(p: number, kernelSize: Axes, options: LPPoolOptions = {}) {
     super(1, p, kernelSize, options);
   }
 }
 
 /** The p-norm of each window, as torch.nn.LPPool2d. */
 export class LPPool2d extends LPPool {
-  constructor(p: number, kernelSize: Axes, options: { stride?: Axes | undefined } = {}) {
+  constructor(p: number, kernelSize: Axes, options: LPPoolOptions = {}) {
     super(2, p, kernelSize, options);
+  }
+}
+
+/** The p-norm of each window, as torch.nn.LPPool3d. */
+export class LPPool3d extends LPPool {
+  constructor(p: number, kernelSize: Axes, options: LPPoolOptions = {}) {
+    super(3, p, kernelSize, options);
   }
 }

@@ -54,6 +54,7 @@ const convNames = ["stride", "padding", "dilation", "groups", "bias", "paddingMo
 const transposedNames = ["stride", "padding", "outputPadding", "groups", "bias", "dilation"];
 const maxPoolNames = ["stride", "padding", "dilation", "returnIndices", "ceilMode"];
 const avgPoolNames = ["stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"];
+const bagNames = ["maxNorm", "normType", "scaleGradByFreq", "mode"];
 const normNames = ["eps", "momentum", "affine", "trackRunningStats"];
 
 /** A convolution whose sizes are those of its weight. */
@@ -75,8 +76,14 @@ const circular = (sizes: readonly number[]) => form((x) => x.pad(sizes, { mode: 
 const divided = (options: Fields) =>
   form((x) => new nn.AvgPool2d([2, 2], { divisorOverride: 1, ...options }).forward(x));
 
-const divided3 = (size: number, options: Fields = {}) =>
+const divided3 = (size: number | number[], options: Fields = {}) =>
   form((x) => new nn.AvgPool3d(size, { divisorOverride: 1, ...options }).forward(x));
+
+/** Fractional pooling whose samples a case has as its state, or draws itself. */
+const fractional =
+  (Class: AnyClass, size: number | number[], options: Fields): Maker =>
+  ({ kwargs }) =>
+    new Class(size, { ...options, samples: kwargs.samples });
 
 const losses: Record<string, readonly string[]> = {
   L1Loss: [],
@@ -205,12 +212,42 @@ export const table: Record<string, Maker | undefined> = {
   AvgPool2d: withOptions(nn.AvgPool2d, 1, avgPoolNames),
   MaxPool3d: withOptions(nn.MaxPool3d, 1, maxPoolNames),
   AvgPool3d: withOptions(nn.AvgPool3d, 1, avgPoolNames),
+  MaxPool1d_return_indices: () => new nn.MaxPool1d(4, { returnIndices: true }),
+  MaxPool2d_return_indices: () =>
+    new nn.MaxPool2d(3, { stride: 2, padding: 1, returnIndices: true }),
+  MaxPool3d_return_indices: () =>
+    new nn.MaxPool3d(2, { stride: 2, padding: 1, returnIndices: true }),
+  FractionalMaxPool2d_ratio: fractional(nn.FractionalMaxPool2d, 2, { outputRatio: 0.5 }),
+  FractionalMaxPool2d_ratio_return_indices: fractional(nn.FractionalMaxPool2d, 2, {
+    outputRatio: 0.5,
+    returnIndices: true,
+  }),
+  FractionalMaxPool2d_size: fractional(nn.FractionalMaxPool2d, [2, 3], { outputSize: [4, 3] }),
+  FractionalMaxPool3d_ratio: fractional(nn.FractionalMaxPool3d, 2, { outputRatio: 0.5 }),
+  FractionalMaxPool3d_ratio_return_indices: fractional(nn.FractionalMaxPool3d, 2, {
+    outputRatio: 0.5,
+    returnIndices: true,
+  }),
+  FractionalMaxPool3d_size: fractional(nn.FractionalMaxPool3d, 2, { outputSize: 4 }),
+  Unfold: () => new nn.Unfold([2, 2], { dilation: [1, 1], padding: [0, 0], stride: [1, 1] }),
+  Unfold_int_input: () => new nn.Unfold(2, { dilation: 1, padding: 0, stride: 1 }),
+  Fold: () => new nn.Fold([3, 3], [2, 2], { dilation: [1, 1], padding: [0, 0], stride: [1, 1] }),
+  Fold_int_input: () => new nn.Fold(3, 2, { dilation: 1, padding: 0, stride: 1 }),
+  EmbeddingBag: withOptions(nn.EmbeddingBag, 2, bagNames),
+  EmbeddingBag_mean_padding_idx: () => new nn.EmbeddingBag(4, 3, { paddingIdx: 1 }),
+  EmbeddingBag_sum_padding_idx: () => new nn.EmbeddingBag(4, 3, { mode: "sum", paddingIdx: 1 }),
+  EmbeddingBag_max_padding_idx: () => new nn.EmbeddingBag(4, 3, { mode: "max", paddingIdx: 1 }),
   AvgPool2d_divisor: divided({}),
   AvgPool2d_divisor_stride: divided({ stride: 2 }),
   AvgPool2d_divisor_stride_pad: divided({ stride: 2, padding: 1 }),
   AvgPool3d_divisor: divided3(2),
   AvgPool3d_divisor_stride: divided3(2, { stride: 2 }),
   AvgPool3d_divisor_stride_pad: divided3(2, { stride: 2, padding: 1 }),
+  AvgPool3d_divisor_stride_pad_gpu_fixedkw_output: divided3(4, { stride: 2, padding: [1, 2, 1] }),
+  AvgPool3d_divisor_stride_pad_gpu_general_output: divided3([2, 4, 8], {
+    stride: 1,
+    padding: [1, 1, 2],
+  }),
   AvgPool3d_divisor_stride1_pad0_gpu_input: divided3(3, { stride: 1 }),
   AvgPool3d_divisor_stride_pad_gpu_input_nooverlap: divided3(2, { stride: 2, padding: 1 }),
   LPPool1d: withOptions(nn.LPPool1d, 2, ["stride"]),

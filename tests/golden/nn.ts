@@ -12,6 +12,7 @@ import {
   toTensor,
 } from "./cases.ts";
 import { type Callee, lossOptions, resizeOf, table } from "./nn-table.ts";
+import { solverOf, type Told } from "./nn-targets.ts";
 import { camel } from "./optimizer.ts";
 
 interface Case {
@@ -31,7 +32,6 @@ interface Case {
 
 /** The module's own name: "NLLLoss" of "NLLLoss_no_batch_dim_sum". */
 function entryOf(name: string) {
-  if (name.endsWith("_no_reduce") || name.includes("_no_reduce_")) return undefined; // targets unknown
   return (
     resizeOf(name) ??
     table[name] ??
@@ -39,12 +39,29 @@ function entryOf(name: string) {
   );
 }
 
+/** The losses, and their slope at each element of the input. */
+function toldBy(c: Case): Told {
+  const [x] = c.inputs.list as GoldenTensor[];
+  const { shape: outShape, data } = c.output as GoldenTensor;
+  const [grads] = c.grad_inputs.list as GoldenTensor[];
+  const [cotangents] = c.cotangents.list as GoldenTensor[];
+  const perSample = data.length < x!.data.length;
+  const C = perSample ? (x!.shape.length === 1 ? x!.shape[0]! : x!.shape[1]!) : 1;
+  const inner = perSample ? x!.data.length / (C * (x!.shape.length === 1 ? 1 : x!.shape[0]!)) : 1;
+  const sample = (i: number) => Math.floor(i / (C * inner)) * inner + (i % inner);
+  const slope = grads!.data.map((g, i) => Number(g) / Number(cotangents!.data[sample(i)]));
+  const value = data.map(Number);
+  return { module: c.module, x: x!.data.map(Number), shape: x!.shape, value, outShape, slope };
+}
+
 function build(c: Case): Callee | null {
-  const maker = entryOf(c.module);
-  if (!maker) return null;
+  const solver = solverOf(c.module);
+  if (solver) return solver(toldBy(c));
   const args = c.ctor.list.map(decode);
-  // MaxPool…_return_indices and the like: a constructor that is not told, of a module that has one.
-  if (args[0] === "custom" && args[1] !== c.module) return null;
+  // MaxPool…_return_indices and the like: a constructor that only its description tells.
+  const own = args[0] === "custom" && args[1] !== c.module;
+  const maker = entryOf(own ? String(args[1]) : c.module);
+  if (!maker) return null;
   const kwargs = Object.fromEntries(
     Object.entries(c.kwargs).map(([name, value]) => [
       name === "dim" ? name : camel(name),
@@ -55,7 +72,9 @@ function build(c: Case): Callee | null {
   const extra = isLoss ? { ...lossOptions(c.module, c.desc), ...weightOf(c) } : {};
   const { shape } = c.state.weight ?? { shape: [] };
   const output = isGolden(c.output) ? c.output.shape : [];
-  return maker({ args, kwargs: { ...kwargs, ...extra }, weight: shape, output });
+  const samples = c.state._random_samples;
+  const drawn = samples && { samples: toTensor(samples) };
+  return maker({ args, kwargs: { ...kwargs, ...extra, ...drawn }, weight: shape, output });
 }
 
 /** A loss's weight is a buffer in PyTorch, so the case has it as state. */
