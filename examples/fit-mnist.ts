@@ -5,7 +5,8 @@
 
 import { manualSeed, nn, optim, type Tensor } from "anneal";
 import { DataLoader, DigitDataset, mnist, randomSplit } from "anneal/data";
-import { accuracy, earlyStopping, evaluate, fit, lineProgress, lrScheduler } from "anneal/train";
+import { accuracy } from "anneal/metrics";
+import { earlyStopping, evaluate, fit, lineProgress, lrScheduler } from "anneal/train";
 
 class Net extends nn.Module {
   conv1 = new nn.Conv2d(1, 16, 3, { padding: 1 });

@@ -37,10 +37,14 @@ const mayImport: Record<string, readonly string[]> = {
   "io/": ["util/", "ir/", "tensor/"],
   // Texts come through io, and go into batches as data's samples do.
   "text/": ["util/", "ir/", "tensor/", "data/", "io/"],
-  "train/": ["util/", "tensor/", "nn/", "optim/", "data/", "io/"],
+  "metrics/": ["util/", "tensor/"],
+  "train/": ["util/", "tensor/", "nn/", "optim/", "data/", "io/", "metrics/"],
   // These two use only what a user can: the public entry points.
-  "vis/": ["util/", ...publicEntries(["nn", "optim", "data", "io", "text", "train"])],
-  "cli/": ["util/", ...publicEntries(["nn", "optim", "data", "io", "text", "train", "vis"])],
+  "vis/": ["util/", ...publicEntries(["nn", "optim", "metrics", "data", "io", "text", "train"])],
+  "cli/": [
+    "util/",
+    ...publicEntries(["nn", "optim", "metrics", "data", "io", "text", "train", "vis"]),
+  ],
 };
 
 /** Rooms that may use libraries; the build bundles these into them (see tsdown.config.ts). */
@@ -54,7 +58,7 @@ const optionalPeers: Record<string, readonly string[]> = {
 
 /** What a page may load; whatever these load at once must do without Node. */
 const pageEntries = [
-  ...publicEntries(["nn", "optim", "data", "io", "text", "train"]),
+  ...publicEntries(["nn", "optim", "metrics", "data", "io", "text", "train"]),
   "backend/wasm/worker.ts",
 ];
 

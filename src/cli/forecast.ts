@@ -12,7 +12,8 @@ import {
   SeriesWindows,
 } from "../data/index.ts";
 import { nn, optim, type Tensor } from "../index.ts";
-import { meanAbsoluteError, predict } from "../train/index.ts";
+import { meanAbsoluteError } from "../metrics/index.ts";
+import { predict } from "../train/index.ts";
 import { ArgumentError } from "../util/errors.ts";
 import { lineChart, table } from "../vis/index.ts";
 import { type Foretell, linear, naive, seasonal } from "./baselines.ts";

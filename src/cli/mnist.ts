@@ -2,7 +2,7 @@
 // Not here: the models (models.ts), the batches (mnist-data.ts), the test (test-result.ts).
 
 import { nn, optim } from "../index.ts";
-import { accuracy } from "../train/index.ts";
+import { accuracy } from "../metrics/index.ts";
 import { mnistBatches } from "./mnist-data.ts";
 import { type ModelName, modelNames, models } from "./models.ts";
 import type { Recipe } from "./recipe.ts";

@@ -3,6 +3,7 @@
 
 import { ArrayDataset, DataLoader, type NdArray, randomSplit } from "../data/index.ts";
 import { nn, optim } from "../index.ts";
+import { perplexity } from "../metrics/index.ts";
 import {
   CharacterTokenizer,
   corpora,
@@ -11,7 +12,7 @@ import {
   readLines,
   type Tokenizer,
 } from "../text/index.ts";
-import { evaluate, perplexity } from "../train/index.ts";
+import { evaluate } from "../train/index.ts";
 import { table } from "../vis/index.ts";
 import { type LanguageModelName, languageModels, type TextModel } from "./language-models.ts";
 import { type TextRecipe, tokenizerFile, tokenLoss, unheard } from "./language-run.ts";

@@ -2,14 +2,8 @@
 // recipe says this; everything else of a run (its folder, progress, checkpoints, Ctrl-C, resuming,
 // the report) is the same for all (train.ts).
 
-import type {
-  Batches,
-  Loss,
-  Metrics,
-  Model,
-  Scheduler,
-  TrainingOptimizer,
-} from "../train/index.ts";
+import type { Metrics } from "../metrics/index.ts";
+import type { Batches, Loss, Model, Scheduler, TrainingOptimizer } from "../train/index.ts";
 import type { ReportRun } from "../vis/index.ts";
 import type { RunConfig, Settings } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";

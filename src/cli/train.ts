@@ -6,6 +6,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type DeviceName, device, manualSeed } from "../index.ts";
 import { writeFileAtomic } from "../io/index.ts";
+import type { Metrics } from "../metrics/index.ts";
 import {
   type Callback,
   type FitResult,
@@ -13,7 +14,6 @@ import {
   jsonLog,
   loadWeights,
   lrScheduler,
-  type Metrics,
   type ProgressReporter,
   saveWeights,
 } from "../train/index.ts";

@@ -4,7 +4,8 @@
 // one sentence later (translate-run.ts).
 
 import { nn, optim, type Tensor } from "../index.ts";
-import { bleu, type Tokenizer } from "../text/index.ts";
+import { bleu } from "../metrics/index.ts";
+import type { Tokenizer } from "../text/index.ts";
 import { evaluate } from "../train/index.ts";
 import { table } from "../vis/index.ts";
 import { tokenizerFile, unheard, warmCosine } from "./language-run.ts";

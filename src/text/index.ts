@@ -1,8 +1,7 @@
-// anneal/text: tokenizers, batches of sequences, sampling and search, BLEU, and texts to learn
+// anneal/text: tokenizers, batches of sequences, sampling and search, and texts to learn
 // from. Names only.
 
 export { type BeamOptions, beamSearch, type Hypothesis } from "./beam.ts";
-export { type Bleu, type BleuOptions, bleu, tokenize13a } from "./bleu.ts";
 export { type BpeJson, BpeTokenizer, type BpeTrainOptions } from "./bpe.ts";
 export { type BucketOptions, BucketSampler } from "./buckets.ts";
 export { type CharacterJson, CharacterTokenizer } from "./characters.ts";

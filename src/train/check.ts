@@ -3,10 +3,10 @@
 // measures.ts).
 
 import { makeFolder } from "../io/index.ts";
+import type { Metrics } from "../metrics/metric.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
 import type { FitOptions } from "./fit.ts";
-import type { Metrics } from "./metrics.ts";
 import type { Batch, Inputs } from "./types.ts";
 
 function refuse(detail: string, hint?: string): never {

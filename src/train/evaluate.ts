@@ -1,13 +1,13 @@
 // evaluate and predict: a model over data, in evaluation mode and without gradients.
-// Not here: training (fit.ts), or what metrics are (metrics.ts).
+// Not here: training (fit.ts), or what metrics are (metrics/).
 
+import type { Metrics } from "../metrics/metric.ts";
 import type { Module } from "../nn/index.ts";
 import { compile } from "../tensor/compile.ts";
 import { noGrad } from "../tensor/core.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
 import { type Evaluation, Measures } from "./measures.ts";
-import type { Metrics } from "./metrics.ts";
 import { Pace } from "./pace.ts";
 import type { Batches, Inputs, Loss, Model, TypedArray } from "./types.ts";
 
@@ -44,7 +44,7 @@ export async function evaluate<M extends Metrics = Record<never, never>>(
 export class Evaluator<M extends Metrics> {
   private readonly model: Model;
   private readonly measures: Measures<M>;
-  private readonly step: (x: Inputs, y: Tensor) => Tensor;
+  private readonly step: (x: Inputs, y: Tensor) => { loss: Tensor; kept: Tensor[][] };
 
   constructor(model: Model, loss: Loss, metrics: M) {
     this.model = model;
@@ -52,8 +52,7 @@ export class Evaluator<M extends Metrics> {
     this.step = compile((x: Inputs, y: Tensor) => {
       const output = noGrad(() => model.forward(x as never));
       const value = noGrad(() => loss(output, y));
-      this.measures.add(output, y, value);
-      return value;
+      return { loss: value, kept: this.measures.add(output, y, value) };
     });
   }
 
@@ -63,7 +62,9 @@ export class Evaluator<M extends Metrics> {
     this.measures.reset();
     await inEvaluation(this.model, async () => {
       for await (const { x, y } of loop(data)) {
-        await pace.follow(this.step(x, y));
+        const { loss, kept } = this.step(x, y);
+        this.measures.keep(kept);
+        await pace.follow(loss);
         if (pace.due()) await pace.rest();
         if (signal?.aborted) break;
       }

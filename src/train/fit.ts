@@ -1,8 +1,9 @@
 // fit: the training loop that a reader would have written by hand: one compiled step, epochs of
 // batches, validation, a record of each epoch. The loop never waits for a step's result; it looks
 // up about ten times a second, and at the end of each epoch.
-// Not here: what is measured (metrics.ts), saved (checkpoint.ts), or shown (progress.ts).
+// Not here: what is measured (measures.ts), saved (checkpoint.ts), or shown (progress.ts).
 
+import type { Metrics, Results } from "../metrics/metric.ts";
 import { detectNaN, detectsNaN } from "../tensor/anomaly.ts";
 import { compile } from "../tensor/compile.ts";
 import { manualSeed } from "../tensor/random.ts";
@@ -13,7 +14,6 @@ import { checkBatch, checkFolder, checkOptions } from "./check.ts";
 import { badHint, resumeSession, saveSession } from "./checkpoint.ts";
 import { Evaluator, loop } from "./evaluate.ts";
 import { type Evaluation, Measures } from "./measures.ts";
-import type { Metrics, Results } from "./metrics.ts";
 import { Pace } from "./pace.ts";
 import type { ProgressReporter } from "./progress.ts";
 import { Session } from "./session.ts";
@@ -142,7 +142,7 @@ class Training<M extends Metrics> {
   private readonly evaluator: Evaluator<M>;
   private readonly watch = new LossWatch();
   private readonly pace = new Pace(100);
-  private readonly step: (x: Inputs, y: Tensor) => Tensor;
+  private readonly step: (x: Inputs, y: Tensor) => { loss: Tensor; kept: Tensor[][] };
   private readonly listeners: readonly Callback[];
   /** The step at which the watch began. */
   private watchedFrom = 0;
@@ -163,10 +163,10 @@ class Training<M extends Metrics> {
     this.step = compile((x: Inputs, y: Tensor) => {
       const output = model.forward(x as never);
       const value = loss(output, y);
-      measures.add(output, y, value); // sums stay on the device
+      const kept = measures.add(output, y, value); // sums stay on the device
       watch.follow(value);
       optimizer.step(value, { clipNorm });
-      return value;
+      return { loss: value, kept };
     });
   }
 
@@ -214,8 +214,10 @@ class Training<M extends Metrics> {
   private async runStep(x: Inputs, y: Tensor): Promise<void> {
     const { session, options } = this;
     try {
-      session.loss = this.step(x, y);
-      if (options.detectNaN) await session.loss.data();
+      const { loss, kept } = this.step(x, y);
+      session.loss = loss;
+      this.measures.keep(kept);
+      if (options.detectNaN) await loss.data();
     } catch (error) {
       if (!options.detectNaN || !(error instanceof NumericError)) throw error;
       const detail = `${error.detail}, in step ${session.step + 1} (epoch ${session.epoch})`;

@@ -1,4 +1,4 @@
-// anneal/train: fit, evaluate and predict, metrics, callbacks, checkpoints. Names only.
+// anneal/train: fit, evaluate and predict, callbacks, checkpoints. Names only.
 
 export {
   type Callback,
@@ -11,16 +11,6 @@ export {
   type MonitorOptions,
   saveBest,
 } from "./callbacks.ts";
-export {
-  type Average,
-  type ClassReport,
-  type Confusion,
-  classReport,
-  confusionMatrix,
-  f1,
-  precision,
-  recall,
-} from "./confusion.ts";
 export { type EvaluateOptions, evaluate, predict } from "./evaluate.ts";
 export {
   type CheckpointOptions,
@@ -30,18 +20,6 @@ export {
   type RecordOf,
 } from "./fit.ts";
 export type { Evaluation } from "./measures.ts";
-export {
-  accuracy,
-  binaryAccuracy,
-  type Measured,
-  type Metric,
-  type Metrics,
-  meanAbsoluteError,
-  meanLoss,
-  meanSquaredError,
-  perplexity,
-  type Results,
-} from "./metrics.ts";
 export {
   duration,
   epochLine,

@@ -1,31 +1,36 @@
-// Measures: the loss and the metrics of an epoch, summed on the device as the batches go by.
-// Not here: what each metric is (metrics.ts), or how sums are kept (totals.ts).
+// Measures: the loss and the metrics of an epoch, added up as the batches go by.
+// Not here: what each metric is (metrics/), or how sums and values are kept (totals.ts).
 
+import { meanLoss } from "../metrics/classification.ts";
+import type { Metrics, Results } from "../metrics/metric.ts";
 import { noGrad } from "../tensor/core.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
-import { type Metrics, meanLoss, type Results } from "./metrics.ts";
-import { Totals } from "./totals.ts";
+import { Kept, Totals } from "./totals.ts";
 import type { TypedArray } from "./types.ts";
 
 /** The mean loss and the metrics by name. */
 export type Evaluation<M extends Metrics> = { loss: number } & Results<M>;
 
+/** What a checkpoint keeps of one measure. */
+export type MeasureState = Tensor[] | Tensor[][] | null;
+
 /** The loss and the metrics of the batches since the last reset. */
 export class Measures<M extends Metrics> {
   private readonly metrics: readonly [string, Metrics[string]][];
-  private readonly totals: Totals[];
+  private readonly totals: (Totals | Kept)[];
 
   constructor(metrics: M) {
     if ("loss" in metrics) {
       throw new ArgumentError("metrics", "the name loss is taken by the loss itself");
     }
     this.metrics = [["loss", meanLoss()], ...Object.entries(metrics)];
-    this.totals = this.metrics.map(() => new Totals());
+    this.totals = this.metrics.map(([, metric]) => (metric.keep ? new Kept() : new Totals()));
   }
 
-  /** Adds a batch; called inside the compiled step. */
-  add(output: Tensor, target: Tensor, loss: Tensor): void {
+  /** Adds a batch to the sums; called inside the compiled step. What it returns, the step returns too,
+   *  and `keep` takes it. */
+  add(output: Tensor, target: Tensor, loss: Tensor): Tensor[][] {
     if (!(loss instanceof Tensor)) {
       throw new ArgumentError(
         "loss",
@@ -38,9 +43,22 @@ export class Measures<M extends Metrics> {
       });
     }
     const batch = { output, target, loss: loss.reshape([]), count: target.shape[0] ?? 1 };
+    const kept: Tensor[][] = [];
     noGrad(() => {
-      this.metrics.forEach(([, metric], i) => void this.totals[i].add(metric.measure(batch)));
+      this.metrics.forEach(([, metric], i) => {
+        const values = metric.measure(batch).map((value) => value.detach());
+        const totals = this.totals[i];
+        if (totals instanceof Totals) totals.add(values);
+        else kept.push(values);
+      });
     });
+    return kept;
+  }
+
+  /** Takes what a step's `add` returned. */
+  keep(kept: readonly (readonly Tensor[])[]): void {
+    let at = 0;
+    for (const totals of this.totals) if (totals instanceof Kept) totals.add(kept[at++]);
   }
 
   reset(): void {
@@ -57,11 +75,15 @@ export class Measures<M extends Metrics> {
     return Object.fromEntries(results) as Evaluation<M>;
   }
 
-  state(): (Tensor[] | null)[] {
+  state(): MeasureState[] {
     return this.totals.map((totals) => totals.state());
   }
 
-  loadState(state: readonly (Tensor[] | null)[]): void {
-    this.totals.forEach((totals, i) => void totals.loadState(state[i] ?? null));
+  loadState(state: readonly MeasureState[]): void {
+    this.totals.forEach((totals, i) => {
+      const saved = state[i] ?? null;
+      if (totals instanceof Kept) totals.loadState((saved ?? []) as Tensor[][]);
+      else totals.loadState(saved as Tensor[] | null);
+    });
   }
 }

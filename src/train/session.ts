@@ -2,11 +2,11 @@
 // it and a resume can put it back. Not here: the loop that changes it (fit.ts), or files
 // (checkpoint.ts).
 
+import type { Metrics } from "../metrics/metric.ts";
 import { type GeneratorState, generatorState, setGeneratorState } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Callback } from "./callbacks.ts";
-import type { Measures } from "./measures.ts";
-import type { Metrics } from "./metrics.ts";
+import type { MeasureState, Measures } from "./measures.ts";
 import type { Batches, EpochRecord, Model, Run, TrainingOptimizer } from "./types.ts";
 
 /** How far a run is. */
@@ -32,7 +32,7 @@ export interface SavedSession {
   readonly random: GeneratorState;
   readonly train: unknown;
   readonly validation: unknown;
-  readonly measures: readonly (Tensor[] | null)[];
+  readonly measures: readonly MeasureState[];
   readonly optimizer: unknown;
   readonly callbacks: readonly { readonly name: string; readonly state: unknown }[];
 }

@@ -1,7 +1,8 @@
-// Totals: sums over the batches of an epoch, kept on the device: the step adds to them inside its
-// own program, and the loop reads them when it wants to know. Not here: what is summed
-// (metrics.ts).
+// What the batches of an epoch add: sums kept on the device, to which the step adds inside its own
+// program, and, for metrics that need every sample, the values themselves. The loop reads them when
+// it wants to know. Not here: what is measured (metrics/).
 
+import { endToEnd } from "../metrics/meter.ts";
 import { noGrad } from "../tensor/core.ts";
 import { setState, snapshot, stateTensor } from "../tensor/state.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -16,7 +17,7 @@ export class Totals {
   add(values: readonly Tensor[]): void {
     noGrad(() => {
       this.sums ??= values.map((value) => untraced(() => zerosLike(value)));
-      this.sums.forEach((sum, i) => void sum.assign(sum.add(values[i].detach())));
+      this.sums.forEach((sum, i) => void sum.assign(sum.add(values[i])));
     });
   }
 
@@ -43,6 +44,41 @@ export class Totals {
     }
     this.sums ??= state.map(zerosLike);
     setState(this.sums.map((sum, i) => [sum, state[i]] as const));
+  }
+}
+
+/** The values of every batch, as results of its step. */
+export class Kept {
+  private batches: (readonly Tensor[])[] = [];
+  /** Those of the first batches, read already. */
+  private known: TypedArray[][] = [];
+
+  add(values: readonly Tensor[]): void {
+    this.batches.push(values);
+  }
+
+  reset(): void {
+    this.batches = [];
+    this.known = [];
+  }
+
+  /** The values so far, end to end; null before the first batch. */
+  async read(): Promise<TypedArray[] | null> {
+    const { batches, known } = this;
+    for (let i = known.length; i < batches.length; i++) {
+      known[i] = await Promise.all(batches[i].map((value) => value.data()));
+    }
+    return endToEnd(known);
+  }
+
+  /** For a checkpoint. */
+  state(): Tensor[][] {
+    return this.batches.map((values) => [...values]);
+  }
+
+  loadState(state: readonly (readonly Tensor[])[]): void {
+    this.reset();
+    this.batches.push(...state);
   }
 }
 

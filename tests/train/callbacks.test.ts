@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { confusionMatrix, type Metric } from "../../src/metrics/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import * as optim from "../../src/optim/index.ts";
 import { device } from "../../src/tensor/device.ts";
@@ -11,14 +12,12 @@ import { Tensor } from "../../src/tensor/tensor.ts";
 import {
   type Batches,
   type Callback,
-  confusionMatrix,
   csvLog,
   earlyStopping,
   fit,
   jsonLog,
   loadWeights,
   lrScheduler,
-  type Metric,
   saveBest,
 } from "../../src/train/index.ts";
 import { CLASSES, classifier, weights } from "./problem.ts";

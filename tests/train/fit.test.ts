@@ -1,20 +1,18 @@
 // fit, evaluate and predict on small problems, on every device.
 import { beforeAll, describe, expect, it } from "vitest";
 import { DataLoader } from "../../src/data/index.ts";
+import { accuracy, confusionMatrix, meanAbsoluteError } from "../../src/metrics/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import * as optim from "../../src/optim/index.ts";
 import { device } from "../../src/tensor/device.ts";
 import { manualSeed } from "../../src/tensor/random.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import {
-  accuracy,
   type Callback,
-  confusionMatrix,
   evaluate,
   fit,
   lineProgress,
   lrScheduler,
-  meanAbsoluteError,
   predict,
 } from "../../src/train/index.ts";
 import { blobs, CLASSES, classifier, devices, line, timeless } from "./problem.ts";

@@ -7,17 +7,10 @@ import type { Backend, Program } from "../../src/backend/backend.ts";
 import { LateBackend } from "../../src/backend/late.ts";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
 import type { Buffer } from "../../src/ir/buffer.ts";
+import { accuracy, confusionMatrix } from "../../src/metrics/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { device } from "../../src/tensor/device.ts";
-import {
-  accuracy,
-  type Batch,
-  type Callback,
-  confusionMatrix,
-  earlyStopping,
-  fit,
-  predict,
-} from "../../src/train/index.ts";
+import { type Batch, type Callback, earlyStopping, fit, predict } from "../../src/train/index.ts";
 import { CLASSES, classifier, timeless, weights } from "./problem.ts";
 
 /** Counts the runs that were answered. */

@@ -2,10 +2,10 @@
 import { PassThrough } from "node:stream";
 import { beforeAll, describe, expect, it } from "vitest";
 import { barLine, terminalProgress } from "../../src/cli/progress.ts";
+import { accuracy } from "../../src/metrics/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { device } from "../../src/tensor/device.ts";
 import {
-  accuracy,
   type Callback,
   duration,
   fit,

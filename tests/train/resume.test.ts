@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DataLoader } from "../../src/data/index.ts";
 import { readSafetensorsFile } from "../../src/io/index.ts";
+import { accuracy, auroc, perplexity } from "../../src/metrics/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import * as optim from "../../src/optim/index.ts";
 import { device } from "../../src/tensor/device.ts";
 import { generatorState, manualSeed } from "../../src/tensor/random.ts";
 import {
-  accuracy,
   type Batch,
   type Batches,
   type Callback,
@@ -19,7 +19,6 @@ import {
   type FitOptions,
   fit,
   loadWeights,
-  perplexity,
 } from "../../src/train/index.ts";
 import { blobs, CLASSES, classifier, devices, timeless, weights } from "./problem.ts";
 
@@ -42,7 +41,7 @@ function interruptAfter(steps: number): { signal: AbortSignal; callback: Callbac
 }
 
 const common = { loss: nn.crossEntropy, epochs: 4 };
-const metrics = { accuracy: accuracy(), perplexity: perplexity() };
+const metrics = { accuracy: accuracy(), perplexity: perplexity(), area: auroc() };
 
 async function train(modelSeed: number, more: Partial<FitOptions> = {}) {
   const validation = new DataLoader(blobs(20, 9), { batchSize: 3, shuffle: true, seed: 8 });

@@ -2,9 +2,10 @@
 import { compile, nn, type optim, type Tensor, tensor } from "anneal";
 import { DataLoader, DigitDataset, type Digits } from "anneal/data";
 import { readSafetensorsFile } from "anneal/io";
+import { accuracy } from "anneal/metrics";
 import { Linear } from "anneal/nn";
 import { AdamW } from "anneal/optim";
-import { accuracy, fit } from "anneal/train";
+import { fit } from "anneal/train";
 import * as vis from "anneal/vis";
 
 class Net extends nn.Module {

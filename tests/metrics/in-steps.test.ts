@@ -1,25 +1,25 @@
 // Metrics against definitions computed in plain JS, batch by batch and over several batches.
 import { beforeAll, describe, expect, it } from "vitest";
-import { compile } from "../../src/tensor/compile.ts";
-import { device } from "../../src/tensor/device.ts";
-import { Tensor } from "../../src/tensor/tensor.ts";
+import type { Metric } from "../../src/metrics/index.ts";
 import {
   accuracy,
   binaryAccuracy,
   classReport,
   confusionMatrix,
   f1,
-  type Metric,
   meanAbsoluteError,
   meanLoss,
   meanSquaredError,
   perplexity,
   precision,
   recall,
-} from "../../src/train/index.ts";
+} from "../../src/metrics/index.ts";
+import { compile } from "../../src/tensor/compile.ts";
+import { device } from "../../src/tensor/device.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import { Measures } from "../../src/train/measures.ts";
 import { Rng } from "../../src/util/rng.ts";
-import { devices } from "./problem.ts";
+import { devices } from "../train/problem.ts";
 
 const C = 5;
 

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type BleuOptions, bleu, tokenize13a } from "../../src/text/bleu.ts";
+import { type BleuOptions, bleu, tokenize13a } from "../../src/metrics/bleu.ts";
 
 interface Case {
   name: string;
