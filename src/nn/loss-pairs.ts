@@ -2,6 +2,7 @@
 // say "alike" and "not alike". Not here: losses over classes (loss-classes.ts).
 
 import { where } from "../tensor/ops/elementwise.ts";
+import { broadcastTensors } from "../tensor/ops/join.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type LossOptions, reduced } from "./reduction.ts";
 
@@ -9,18 +10,16 @@ export interface MarginOption {
   margin?: number | undefined;
 }
 
-/** The cosine of the angle between a and b along an axis. */
+/** The cosine of the angle between a and b, broadcast to each other, along an axis. */
 export function cosineSimilarity(
   a: Tensor,
   b: Tensor,
   options: { axis?: number | undefined; eps?: number | undefined } = {},
 ): Tensor {
   const { axis = 1, eps = 1e-8 } = options;
-  const length = (x: Tensor) => x.norm(2, axis, { keepdim: true }).maximum(eps);
-  return a
-    .div(length(a))
-    .mul(b.div(length(b)))
-    .sum(axis);
+  const unit = (x: Tensor) => x.div(x.norm(2, axis, { keepdim: true }).maximum(eps));
+  const [x, y] = broadcastTensors(a, b) as [Tensor, Tensor];
+  return unit(x).mul(unit(y)).sum(axis);
 }
 
 /** The p-norm of a - b + eps along the last axis. */
@@ -33,14 +32,15 @@ export function pairwiseDistance(
   return a.sub(b).add(eps).norm(p, -1, { keepdim });
 }
 
-/** x where the target is 1, max(0, margin - x) where it is -1. */
+/** x where the target is 1, max(0, margin - x) where it is -1, and both where it is neither. */
 export function hingeEmbeddingLoss(
   input: Tensor,
   target: Tensor,
   options: LossOptions & MarginOption = {},
 ): Tensor {
   const { margin = 1 } = options;
-  const losses = where(target.eq(1), input, input.rsub(margin).relu());
+  const alike = where(target.ne(-1), input, 0);
+  const losses = alike.add(where(target.ne(1), input.rsub(margin).relu(), 0));
   return reduced("hingeEmbeddingLoss", losses, options);
 }
 

@@ -4,6 +4,7 @@
 
 import { show } from "../ir/build.ts";
 import { arange, rand, zeros } from "../tensor/create.ts";
+import { customVjp } from "../tensor/custom-vjp.ts";
 import {
   argumentError,
   needOptions,
@@ -216,6 +217,14 @@ function unpoolSizes(
   throw argumentError(op, detail);
 }
 
+/** values (B, C, n) at the places of the last axis that the index names. Where several have one place all
+ *  of them get its gradient, as in PyTorch: overlapping windows found the same element. */
+const putBack = /* @__PURE__ */ customVjp(
+  (values: Tensor, index: Tensor, count: number) =>
+    zeros([...values.shape.slice(0, 2), count], { dtype: values.dtype }).scatter(2, index, values),
+  (g, [, index]) => [g.gather(2, index), null, null],
+);
+
 /**
  * Puts pooled values back where they were, zeros elsewhere, as torch.nn.functional.max_unpool2d. x and
  * the indices of max pooling have one shape.
@@ -237,7 +246,6 @@ export function maxUnpool(
   const sizes = unpoolSizes(op, dims, plane, kernelSize, options);
   const count = sizes.reduce((p, n) => p * n, 1);
   const index = indices.reshape([B, C, -1]);
-  const out = zeros([B, C, count], { dtype: x.dtype }).scatter(2, index, input.flatten(2));
-  const shaped = out.reshape([B, C, ...sizes]);
+  const shaped = putBack(input.flatten(2), index, count).reshape([B, C, ...sizes]);
   return single ? shaped.squeeze(0) : shaped;
 }

@@ -14,6 +14,7 @@ import * as pool from "../../src/tensor/ops/pool.ts";
 import * as red from "../../src/tensor/ops/reduce.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { losses } from "./opinfo-losses.ts";
+import { layers } from "./opinfo-nn.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: what a case holds is known only to its op
 type Any = any;
@@ -100,11 +101,6 @@ const adaptiveAvg =
   (x, a) =>
     pool.adaptiveAvgPool(dims, x, a[0]);
 
-const adaptiveMax =
-  (dims: 1 | 2 | 3): Adapter =>
-  (x, a) =>
-    pool.adaptiveMaxPool(dims, x, a[0]);
-
 const sized =
   (f: (x: Tensor, o: Any) => Tensor): Adapter =>
   (x, _, k) =>
@@ -135,6 +131,7 @@ const tensorsOf = (x: unknown, a: unknown[]): Tensor[] =>
 
 export const adapters: Record<string, Adapter> = {
   ...losses,
+  ...layers,
   ...same(
     ..."abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad erf erfc exp exp2 expm1 floor".split(
       " ",
@@ -393,9 +390,6 @@ export const adapters: Record<string, Adapter> = {
   "nn.functional.adaptive_avg_pool1d": adaptiveAvg(1),
   "nn.functional.adaptive_avg_pool2d": adaptiveAvg(2),
   "nn.functional.adaptive_avg_pool3d": adaptiveAvg(3),
-  "nn.functional.adaptive_max_pool1d": adaptiveMax(1),
-  "nn.functional.adaptive_max_pool2d": adaptiveMax(2),
-  "nn.functional.adaptive_max_pool3d": adaptiveMax(3),
 };
 
 function typeOf(x: Tensor, k: Any) {
@@ -425,10 +419,6 @@ function isTuple(list: unknown[]): boolean {
   return list.some((v) => typeof v !== "number");
 }
 
-function hasOtherTargets(target: Any): boolean {
-  return target.data.some((v: number) => Math.abs(v) !== 1);
-}
-
 /** Cases about features of an op that we do not have; they count as missing. */
 export function notOurs(c: {
   op: string;
@@ -439,16 +429,11 @@ export function notOurs(c: {
 }): boolean {
   if (c.op === "repeat_interleave") return typeof c.kwargs.repeats !== "number";
   if (c.op === "scatter") return c.kwargs.reduce !== undefined || c.args.length > 3;
-  // Where one operand has size 1 along the axis: PyTorch measures its length after broadcasting.
-  if (c.op === "nn.functional.cosine_similarity") return c.kwargs.dim === -2;
-  // Targets other than 1 and -1, whose meaning is not documented.
-  if (c.op === "nn.functional.hinge_embedding_loss") return hasOtherTargets(c.args[0]);
   // The nuclear norm needs singular values; a kept axis of a scalar is PyTorch's own surprise.
   if (c.op === "norm") return c.variant === "nuc";
   if (c.op === "aminmax") return c.kwargs.keepdim === true && JSON.stringify(c.input).length < 120;
   if (c.op === "__getitem__" || c.op === "index_put")
     return JSON.stringify(c.args).includes('"bool"'); // masks;
-  if (c.op.includes("adaptive_max_pool")) return c.args[1] === true;
   // Dropout draws from PyTorch's generator.
   if (c.op === "nn.functional._scaled_dot_product_attention") return c.kwargs.dropout_p > 0;
   if (c.op === "nn.functional.embedding") return Object.keys(c.kwargs).length > 0;
