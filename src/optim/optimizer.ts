@@ -4,7 +4,7 @@
 
 import { show } from "../ir/build.ts";
 import { makeArray } from "../ir/dtype.ts";
-import { sizeOf } from "../ir/node.ts";
+import { type Shape, sizeOf } from "../ir/node.ts";
 import { gradients, gradOf, setGrad } from "../tensor/autograd.ts";
 import { assignAll, nodeOf, noGrad } from "../tensor/core.ts";
 import { needOptions, needTensor } from "../tensor/ops/common.ts";
@@ -43,6 +43,9 @@ export interface Update<O> {
   readonly hyper: Hyper;
   readonly options: Readonly<Full<O>>;
 }
+
+/** What a tensor is filled with at first. */
+export type Start = number | { readonly fill: number; readonly shape: Shape };
 
 /** What comes out of an update. */
 export interface Updated {
@@ -84,8 +87,8 @@ export abstract class Optimizer<O extends BaseOptions = BaseOptions> {
   /** The numbers that updates read, computed from the options in double precision. */
   protected abstract numbers(options: Readonly<Full<O>>): Record<string, number>;
 
-  /** The first values of a parameter's tensors; a number fills the parameter's shape. */
-  protected moments(_options: Readonly<Full<O>>): Record<string, number> {
+  /** The first values of a parameter's tensors, of its shape or of one of their own. */
+  protected moments(_options: Readonly<Full<O>>, _shape: Shape): Record<string, Start> {
     return {};
   }
 
@@ -229,17 +232,17 @@ export abstract class Optimizer<O extends BaseOptions = BaseOptions> {
 
   #makeMoments(param: Tensor, group: ParamGroup<O>): Moments {
     return Object.fromEntries(
-      Object.entries(this.moments(group.options)).map(([name, value]) => [
+      Object.entries(this.moments(group.options, param.shape)).map(([name, start]) => [
         name,
-        filled(param, value),
+        filled(param, start),
       ]),
     );
   }
 
   // A momentum that was 0 and is not any more needs a tensor that was not made then.
   #complete(slot: Slot, param: Tensor, group: ParamGroup<O>): void {
-    for (const [name, value] of Object.entries(this.moments(group.options))) {
-      slot.moments[name] ??= filled(param, value);
+    for (const [name, start] of Object.entries(this.moments(group.options, param.shape))) {
+      slot.moments[name] ??= filled(param, start);
     }
   }
 
@@ -343,7 +346,8 @@ function checkLoss(loss: Tensor): void {
   });
 }
 
-function filled(param: Tensor, value: number): Tensor {
-  const host = makeArray(param.dtype, sizeOf(param.shape));
-  return stateTensor(value === 0 ? host : host.fill(value), param.shape, param.dtype);
+function filled(param: Tensor, start: Start): Tensor {
+  const { fill, shape } = typeof start === "number" ? { fill: start, shape: param.shape } : start;
+  const host = makeArray(param.dtype, sizeOf(shape));
+  return stateTensor(fill === 0 ? host : host.fill(fill), shape, param.dtype);
 }

@@ -1,8 +1,8 @@
 // Learning-rate schedules, as torch.optim.lr_scheduler names them. Each is a function of the step count
 // and of the group's first learning rate, so that a resume needs no history. Setting a learning rate
 // writes a 0-d tensor: compiled steps go on without being traced or compiled again.
-// Not here: schedules that cycle the momentum too (schedule-cycles.ts), or that watch a metric
-// (plateau.ts).
+// Not here: schedules made of schedules (schedule-joined.ts), of several phases (schedule-phases.ts),
+// that cycle the momentum too (schedule-cycles.ts), or that watch a metric (plateau.ts).
 
 import { describe, needOptions } from "../tensor/ops/common.ts";
 import { ArgumentError } from "../util/errors.ts";
@@ -63,9 +63,11 @@ export abstract class LRScheduler {
   lastEpoch = 0;
   #bases: readonly Base[];
 
-  constructor(optimizer: AnyOptimizer) {
+  /** `bases` are the learning rates that the schedule begins from: those from before any schedule,
+   *  unless it takes over from another. */
+  constructor(optimizer: AnyOptimizer, bases: (group: ParamGroup) => Base = baseOf) {
     this.optimizer = checkOptimizer(this.constructor.name, optimizer);
-    this.#bases = optimizer.groups.map((group) => baseOf(group));
+    this.#bases = optimizer.groups.map((group) => bases(group));
   }
 
   /** The setting at a step for a group that began with `base`. */
@@ -244,37 +246,26 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   }
 }
 
-/**
- * One schedule after the other: the next one begins, at its own step 0, at each milestone.
- *
- * @example
- * const warmup = new optim.LinearLR(optimizer, { startFactor: 0.01, totalIters: 100 });
- * const decay = new optim.CosineAnnealingLR(optimizer, { tMax: 900 });
- * const schedule = new optim.SequentialLR(optimizer, [warmup, decay], { milestones: [100] });
- */
-export class SequentialLR extends LRScheduler {
-  #parts: readonly LRScheduler[];
-  #milestones: readonly number[];
+/** Multiplies the learning rate at each step with a function of the step. */
+export class MultiplicativeLR extends LRScheduler {
+  #factor: (epoch: number) => number;
+  /** The products up to each step. */
+  #products = [1];
 
-  constructor(
-    optimizer: AnyOptimizer,
-    parts: readonly LRScheduler[],
-    { milestones }: { milestones: readonly number[] },
-  ) {
+  constructor(optimizer: AnyOptimizer, factor: (epoch: number) => number) {
     super(optimizer);
-    if (parts.length !== milestones.length + 1) {
-      const counts = `${parts.length} schedules and ${milestones.length} milestones`;
-      throw new ArgumentError("SequentialLR", `needs a milestone between each two, got ${counts}`);
+    if (typeof factor !== "function") {
+      const got = `takes a function of the step, got ${describe(factor)}`;
+      throw new ArgumentError("MultiplicativeLR", got);
     }
-    this.#parts = parts;
-    this.#milestones = milestones;
+    this.#factor = factor;
     this.apply();
   }
 
   at(base: Base, epoch: number): Setting {
-    const passed = this.#milestones.filter((m) => m <= epoch).length;
-    const start = passed === 0 ? 0 : this.#milestones[passed - 1]!;
-    return this.#parts[passed]!.at(base, epoch - start);
+    const products = this.#products;
+    for (let i = products.length; i <= epoch; i++) products[i] = products[i - 1]! * this.#factor(i);
+    return { lr: base.lr * products[epoch]! };
   }
 }
 
