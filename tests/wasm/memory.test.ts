@@ -1,16 +1,17 @@
 // The heap of wasm memory against a model, growth, the arena, and state that moves to the host when
 // it is over the budget.
 import { describe, expect, it } from "vitest";
+import { Heap } from "../../src/backend/heap.ts";
 import { DeviceMemory, elementsOf } from "../../src/backend/wasm/memory.ts";
-import { Heap, reservedBytes } from "../../src/backend/wasm/memory-heap.ts";
 import { Buffer } from "../../src/ir/buffer.ts";
 
+const reservedBytes = 65536;
 const stateOf = (values: number[]) =>
   new Buffer("float32", values.length, Float32Array.from(values), true);
 
 describe("the heap", () => {
   it("gives aligned blocks that do not touch, and joins what comes back", () => {
-    const heap = new Heap(1 << 20);
+    const heap = new Heap(1 << 20, reservedBytes);
     const live = new Map<number, number>();
     let seed = 1;
     const random = (n: number) => {
@@ -47,14 +48,14 @@ describe("the heap", () => {
   });
 
   it("refuses to free twice", () => {
-    const heap = new Heap(1 << 20);
+    const heap = new Heap(1 << 20, reservedBytes);
     const at = heap.allocate(100);
     heap.release(at);
     expect(() => heap.release(at)).toThrow(`nothing is allocated at ${at}`);
   });
 
   it("grows at its end", () => {
-    const heap = new Heap(1 << 17);
+    const heap = new Heap(1 << 17, reservedBytes);
     heap.allocate(1000);
     const before = heap.tailBytes;
     heap.extend(1 << 18);

@@ -8,12 +8,15 @@ import type { Buffer } from "../../ir/buffer.ts";
 import { type DType, itemSize, makeArray, type TypedArray } from "../../ir/dtype.ts";
 import { Census, Ticket } from "../../util/census.ts";
 import { DeviceError } from "../../util/errors.ts";
-import { type Block, BlockTable } from "./memory-blocks.ts";
+import { BlockTable } from "../blocks.ts";
+import { Heap, spareBytes } from "../heap.ts";
+import type { Block } from "./memory-blocks.ts";
 import { bytesOf, MemoryBytes } from "./memory-bytes.ts";
-import { Heap, reservedBytes, spareBytes } from "./memory-heap.ts";
 
 export const pageBytes = 65536;
 export const maxPages = 65536;
+/** The first bytes of memory hold control words; kernels may also read a little before a buffer. */
+const reservedBytes = 65536;
 
 /** Bytes of blocks in wasm memory before the least recently used move to the host. */
 export interface Budgets {
@@ -45,9 +48,9 @@ export class DeviceMemory {
   /** Counts runs: blocks of the current one are never evicted. */
   clock = 0;
   /** State. */
-  readonly states: BlockTable;
+  readonly states: BlockTable<Block>;
   /** Results, and inputs that came more than once. */
-  readonly results: BlockTable;
+  readonly results: BlockTable<Block>;
   /** Pages that it may grow to. */
   private readonly limit: number;
   private readonly heap: Heap;
@@ -63,7 +66,7 @@ export class DeviceMemory {
     this.census = new Census((block) => this.drop(block));
     const initial = reservedBytes / pageBytes + 1;
     [this.memory, this.limit] = reserve(initial, shared);
-    this.heap = new Heap(initial * pageBytes);
+    this.heap = new Heap(initial * pageBytes, reservedBytes);
     this.refresh();
   }
 
@@ -158,7 +161,7 @@ export class DeviceMemory {
   }
 
   /** Memory for a new block of a table, within its budget as far as that goes. */
-  makeRoom(table: BlockTable, bytes: number): number {
+  makeRoom(table: BlockTable<Block>, bytes: number): number {
     this.fresh += bytes;
     if (this.fresh >= this.patience) this.look();
     while (table.bytes > 0 && table.bytes + bytes > table.budget) if (!this.evict(table)) break;
@@ -166,7 +169,7 @@ export class DeviceMemory {
   }
 
   /** The table that the block of a buffer belongs to. */
-  tableOf(buffer: Buffer): BlockTable {
+  tableOf(buffer: Buffer): BlockTable<Block> {
     return buffer.state ? this.states : this.results;
   }
 
@@ -207,7 +210,7 @@ export class DeviceMemory {
   }
 
   /** Moves the least recently used block of a table to the host. */
-  private evict(table: BlockTable): boolean {
+  private evict(table: BlockTable<Block>): boolean {
     const block = table.oldest(this.clock);
     if (block === null) return false;
     if (!block.mirrored) block.host = copyOf(block);

@@ -1,9 +1,7 @@
-// The heap of wasm memory: which bytes are taken. Blocks are multiples of 64 bytes at multiples of 64
-// and each has spare bytes behind it, because kernels may read and write a little past an end.
+// The heap of a device's memory: which bytes are taken. Blocks are multiples of 64 bytes at multiples of
+// 64 and each has spare bytes behind it, because kernels may read and write a little past an end.
 // The free list is kept in the order of addresses and neighbours are joined. Not here: the bytes.
 
-/** The first bytes of memory hold control words; kernels may also read a little before a buffer. */
-export const reservedBytes = 65536;
 /** Free bytes behind every block. */
 export const spareBytes = 128;
 
@@ -17,9 +15,10 @@ export class Heap {
   private readonly taken = new Map<number, number>();
   private end: number;
 
-  constructor(end: number) {
+  /** Of the bytes from `start` to `end`. */
+  constructor(end: number, start = 0) {
     this.end = end;
-    this.holes.push({ at: reservedBytes, bytes: end - reservedBytes });
+    this.holes.push({ at: start, bytes: end - start });
   }
 
   /** Free bytes that end at the memory's end: growing adds to them. */
