@@ -25,8 +25,8 @@ export interface Backend {
   compile(plan: Plan): Program | Promise<Program>;
   /** Runs once. `outputs` are fresh Buffers (host and device null) to be given their data; where
    *  `plan.outputs[i].into` names an input, that input's memory becomes the output's, after the old
-   *  elements were saved, to its `host` or on the device, if it is `shared`. Throws (or rejects with) a typed error on a
-   *  fault, and then no input has changed. */
+   *  elements were saved, to its `host` or on the device, if it is `shared`. Throws (or rejects with) a
+   *  typed error on a fault, and then no input has changed. */
   run(
     program: Program,
     inputs: readonly Buffer[],
