@@ -25,6 +25,7 @@ export {
   full,
   fullLike,
   linspace,
+  multinomial,
   normal,
   oneHot,
   ones,
@@ -37,6 +38,8 @@ export {
   randperm,
   type TensorOptions,
   tensor,
+  trilIndices,
+  triuIndices,
   uniform,
   zeros,
   zerosLike,
@@ -44,9 +47,27 @@ export {
 export { type Backward, customVjp, type ResultGradient } from "./tensor/custom-vjp.ts";
 export { type DeviceName, type DeviceOptions, device } from "./tensor/device.ts";
 export { einsum } from "./tensor/einsum.ts";
+export * as masked from "./tensor/masked.ts";
+export * from "./tensor/ops/calculus.ts";
+export { cdist, cross, diff, isin, pdist, sumToSize } from "./tensor/ops/derived.ts";
 export { dynamicSlice, dynamicUpdate, type Start } from "./tensor/ops/dynamic.ts";
 export { lerp, maximum, minimum, promoteTypes, where } from "./tensor/ops/elementwise.ts";
-export { broadcastTensors, cat, chunk, meshgrid, split, stack } from "./tensor/ops/join.ts";
+export * from "./tensor/ops/histogram.ts";
+export {
+  broadcastTensors,
+  cat,
+  chunk,
+  meshgrid,
+  split,
+  stack,
+  tensorSplit,
+} from "./tensor/ops/join.ts";
+export { addbmm, addr } from "./tensor/ops/linear.ts";
+export { logaddexp2 } from "./tensor/ops/math.ts";
+export * from "./tensor/ops/placing.ts";
+export * from "./tensor/ops/scatter-reduce.ts";
+export * from "./tensor/ops/stacking.ts";
+export * from "./tensor/ops/statistics.ts";
 export {
   type GeneratorState,
   generatorState,

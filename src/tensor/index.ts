@@ -142,8 +142,26 @@ function linear(places: Node[], sizes: readonly number[]): Node {
   return n.where(outside, -1, sum);
 }
 
-/** x with values put at places of its first axes, one tensor of places for each; the tensors and values
- *  broadcast. Of equal places the last one wins; with `accumulate` the values are added instead. */
+/** x with values where a mask over its first axes holds: the same for each row that does. */
+function maskedPut(x: Tensor, mask: Tensor, values: Tensor, accumulate: boolean): Tensor {
+  const [lead, tail] = [x.shape.slice(0, mask.ndim), x.shape.slice(mask.ndim)];
+  if (!b.sameShape(mask.shape, lead)) {
+    throw shapeError("indexPut", `the mask ${b.show(mask.shape)} does not fit ${b.show(x.shape)}`);
+  }
+  const own = values.shape.length - tail.length;
+  if (own > 1 || (own === 1 && values.shape[0] !== 1)) {
+    const detail = `values ${b.show(values.shape)} for a mask must be the same for all that it holds`;
+    throw shapeError("indexPut", detail, "use maskedScatter(x, mask, values)");
+  }
+  const row = own > 0 ? b.reshape(nodeOf(values), values.shape.slice(own)) : nodeOf(values);
+  const put = b.broadcastTo(row, x.shape);
+  const held = b.broadcastTo(b.reshape(nodeOf(mask), [...lead, ...tail.map(() => 1)]), x.shape);
+  return wrap(b.where(held, accumulate ? n.add(nodeOf(x), put) : put, nodeOf(x)));
+}
+
+/** x with values put at places of its first axes, one tensor of places for each (the tensors and values
+ *  broadcast), or where one mask holds. Of equal places the last one wins; with `accumulate` the values are
+ *  added instead. */
 export function indexPut(
   x: Tensor,
   places: readonly Tensor[],
@@ -157,6 +175,10 @@ export function indexPut(
   if (values.dtype !== x.dtype) {
     const hint = `use values.to("${x.dtype}")`;
     throw dtypeError("indexPut", `${x.dtype} and ${values.dtype} differ`, hint);
+  }
+  const [mask] = places as [Tensor];
+  if (count === 1 && mask.dtype === "bool") {
+    return maskedPut(x, mask, values, options.accumulate ?? false);
   }
   const nodes = places.map((p) => indexNode("indexPut", p));
   const shape = nodes.reduce<Shape>((s, p) => broadcastOf("indexPut", s, p.shape), []);

@@ -2,10 +2,19 @@
 // differences. Not here: losses (nn/).
 
 import * as b from "../../ir/build.ts";
-import type { Node } from "../../ir/node.ts";
+import type { Node, Shape } from "../../ir/node.ts";
 import { nodeOf, wrap } from "../core.ts";
+import { triuIndices } from "../create.ts";
 import type { Tensor } from "../tensor.ts";
-import { argumentError, axisOf, broadcastOf, pairOf, shapeError } from "./common.ts";
+import {
+  argumentError,
+  axisOf,
+  broadcastOf,
+  checkSizes,
+  needTensor,
+  pairOf,
+  shapeError,
+} from "./common.ts";
 import { sub } from "./elementwise.ts";
 import { joined } from "./join.ts";
 import { narrow } from "./movement.ts";
@@ -25,6 +34,30 @@ export function cdist(x: Tensor, y: Tensor, p = 2): Tensor {
   const left = x.unsqueeze(-2); // (…, P, 1, M)
   const right = y.unsqueeze(-3); // (…, 1, R, M)
   return norm(sub(left, right), p, -1);
+}
+
+/** The p-norm distances of all pairs of rows of (N, M), those of the first row first: (N·(N-1)/2). */
+export function pdist(x: Tensor, p = 2): Tensor {
+  needTensor("pdist", x);
+  if (x.shape.length !== 2) throw shapeError("pdist", `takes a matrix, got ${b.show(x.shape)}`);
+  const rows = x.shape[0];
+  const [first, second] = triuIndices(rows, rows, 1).unbind(0) as [Tensor, Tensor]; // (pairs)
+  return norm(sub(x.indexSelect(0, first), x.indexSelect(0, second)), p, -1);
+}
+
+/** x summed over the axes in which it is larger than a shape that broadcasts to its own. */
+export function sumToSize(x: Tensor, sizes: Shape): Tensor {
+  needTensor("sumToSize", x);
+  checkSizes("sumToSize", sizes);
+  const missing = x.shape.length - sizes.length;
+  const fits = sizes.every((d, i) => d === 1 || d === x.shape[i + missing]);
+  if (missing < 0 || !fits) {
+    throw shapeError("sumToSize", `${b.show(x.shape)} does not sum to ${b.show(sizes)}`);
+  }
+  const axes = x.shape.flatMap((d, i) =>
+    i < missing || (sizes[i - missing] === 1 && d !== 1) ? [i] : [],
+  );
+  return axes.length === 0 ? x : x.sum(axes, { dtype: x.dtype }).reshape(sizes);
 }
 
 /** The cross product of vectors of three along an axis (by default the first of size 3). */

@@ -170,6 +170,25 @@ export function addmv(c: Tensor, x: Tensor, v: Tensor, options: AddmmOptions = {
   return addProduct("addmv", c, mv(x, v), options);
 }
 
+/** beta · c + alpha · Σ (x @ y) over the batch: (B, N, M) @ (B, M, P) → (N, P). */
+export function addbmm(c: Tensor, x: Tensor, y: Tensor, options: AddmmOptions = {}): Tensor {
+  ranks("addbmm", [x, y], [3, 3]);
+  return addProduct(
+    "addbmm",
+    c,
+    tensordot(x, y, [
+      [0, 2],
+      [0, 1],
+    ]),
+    options,
+  );
+}
+
+/** beta · c + alpha · (x ⊗ y): (N), (M) → (N, M). */
+export function addr(c: Tensor, x: Tensor, y: Tensor, options: AddmmOptions = {}): Tensor {
+  return addProduct("addr", c, outer(x, y), options);
+}
+
 /** Sums over pairs of axes: the last n of x with the first n of y, or the two lists. */
 export function tensordot(
   x: Tensor,

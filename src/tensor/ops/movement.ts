@@ -1,12 +1,14 @@
 // Movement: the same elements in another shape or order. None of these copies; each becomes index
 // arithmetic in whoever reads. Not here: joining and splitting (join.ts), indexing (../index.ts).
 
+import { Buffer } from "../../ir/buffer.ts";
 import * as b from "../../ir/build.ts";
 import { type Shape, sizeOf } from "../../ir/node.ts";
 import type { Axes } from "../shape-types.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply, argumentError, axesOf, axisOf, checkSizes, perAxis, shapeError } from "./common.ts";
 import * as n from "./nodes.ts";
+import { spreadIndex } from "./scatter.ts";
 
 /** The shape with a -1 replaced by what is left over. */
 function inferred(op: string, x: Shape, sizes: Shape): Shape {
@@ -152,11 +154,27 @@ export function tile(x: Tensor, counts: Shape): Tensor {
   return repeat(x, [...Array<number>(missing).fill(1), ...counts], "tile");
 }
 
-/** Each element repeated in place along an axis; without an axis, of the flattened tensor. */
-export function repeatInterleave(x: Tensor, count: number, axis?: number): Tensor {
-  checkSizes("repeatInterleave", [count]);
+/** Each element repeated in place along an axis, `count` times or as often as its number in a list says;
+ *  without an axis, of the flattened tensor. */
+export function repeatInterleave(
+  x: Tensor,
+  count: number | readonly number[],
+  axis?: number,
+): Tensor {
+  const op = "repeatInterleave";
+  checkSizes(op, typeof count === "number" ? [count] : count);
   if (axis === undefined) return repeatInterleave(flatten(x), count, 0);
-  const at = axisOf("repeatInterleave", axis, x.shape);
+  const at = axisOf(op, axis, x.shape);
+  if (typeof count !== "number") {
+    if (count.length !== x.shape[at]) {
+      throw shapeError(op, `${count.length} counts do not fit axis ${at} of ${b.show(x.shape)}`);
+    }
+    const places = Int32Array.from(count.flatMap((times, i) => Array<number>(times).fill(i)));
+    return apply(x, (v) => {
+      const index = b.bufferNode(new Buffer("int32", places.length, places), [places.length]);
+      return b.gather(v, spreadIndex(index, v.shape, at), at);
+    });
+  }
   return apply(x, (v) => {
     const [before, after] = [v.shape.slice(0, at + 1), v.shape.slice(at + 1)];
     const wide = b.expand(b.reshape(v, [...before, 1, ...after]), [...before, count, ...after]);

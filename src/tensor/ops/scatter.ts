@@ -19,7 +19,7 @@ export function indexNode(op: string, index: Tensor): Node {
 }
 
 /** A 0-d tensor counts as a vector of one element here. */
-function atLeastVector(v: Node): Node {
+export function atLeastVector(v: Node): Node {
   return v.shape.length === 0 ? b.reshape(v, [1]) : v;
 }
 
@@ -33,7 +33,7 @@ function cropped(v: Node, shape: Shape, axis: number): Node {
   );
 }
 
-function checkReach(op: string, index: Shape, table: Shape, axis: number): void {
+export function checkReach(op: string, index: Shape, table: Shape, axis: number): void {
   const fits = index.length === table.length && index.every((d, i) => i === axis || d <= table[i]);
   if (fits) return;
   const shapes = `index ${b.show(index)}, tensor ${b.show(table)}`;
@@ -72,7 +72,7 @@ export function takeAlongDim(x: Tensor, index: Tensor, axis?: number): Tensor {
 }
 
 /** A vector of indices repeated over the other axes of a shape. */
-function alongAxis(op: string, index: Tensor, shape: Shape, axis: number): Node {
+export function alongAxis(op: string, index: Tensor, shape: Shape, axis: number): Node {
   needTensor(op, index, "the index");
   if (index.shape.length > 1) {
     throw shapeError(op, `the index must be a vector, got ${b.show(index.shape)}`);
@@ -98,13 +98,13 @@ export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
   return wrap(x.shape.length === 0 ? b.reshape(out, []) : out);
 }
 
-function sameType(op: string, x: Tensor, source: DType): void {
+export function sameType(op: string, x: Tensor, source: DType): void {
   if (x.dtype === source) return;
   throw dtypeError(op, `${x.dtype} and ${source} differ`, `use source.to("${x.dtype}")`);
 }
 
 /** The part of a tensor that an index covers, updated, put back among the rest. */
-function updated(v: Node, shape: Shape, axis: number, update: (part: Node) => Node): Node {
+export function updated(v: Node, shape: Shape, axis: number, update: (part: Node) => Node): Node {
   const part = cropped(v, shape, axis);
   const out = update(part);
   if (b.sameShape(part.shape, v.shape)) return out;
@@ -114,7 +114,7 @@ function updated(v: Node, shape: Shape, axis: number, update: (part: Node) => No
   return b.where(inside, b.pad(out, lo, hi), v);
 }
 
-function sourceNode(op: string, source: Tensor, index: Shape): Node {
+export function sourceNode(op: string, source: Tensor, index: Shape): Node {
   const node = atLeastVector(nodeOf(source));
   const fits = node.shape.length === index.length && index.every((d, i) => d <= node.shape[i]);
   if (!fits) {

@@ -83,7 +83,7 @@ export abstract class ShapeMethods extends MathMethods {
   tile(this: Tensor, ...counts: Sizes): Tensor {
     return mv.tile(this, listOf(counts));
   }
-  repeatInterleave(this: Tensor, count: number, axis?: number): Tensor {
+  repeatInterleave(this: Tensor, count: number | Shape, axis?: number): Tensor {
     return mv.repeatInterleave(this, count, axis);
   }
   flip(this: Tensor, axes: Axes): Tensor {
