@@ -39,6 +39,7 @@ export {
 export { Fold, type FoldOptions, fold, Unfold, unfold } from "./fold.ts";
 export * from "./gpt.ts";
 export { GptDecoding, KeyValueCache } from "./gpt-decoding.ts";
+export * from "./grid.ts";
 export * as init from "./init.ts";
 export {
   type Lengths,
@@ -66,6 +67,7 @@ export * from "./loss-pairs.ts";
 export * from "./loss-regression.ts";
 export { inScope, type Layer, Module } from "./module.ts";
 export * from "./norm.ts";
+export * from "./norm-functions.ts";
 export * from "./padding.ts";
 export { Parameter, parameter } from "./parameter.ts";
 export * from "./pool.ts";
@@ -79,7 +81,7 @@ export {
 export * from "./pool-rare.ts";
 export * from "./positions.ts";
 export type { LossOptions, Reduction, WeightOption } from "./reduction.ts";
-export * from "./resize.ts";
+export { type InterpolateOptions, interpolate, Upsample } from "./resize.ts";
 export {
   GRU,
   LSTM,

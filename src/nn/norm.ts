@@ -11,21 +11,7 @@ import { ArgumentError, ShapeError } from "../util/errors.ts";
 import * as init from "./init.ts";
 import { checkCount } from "./linear.ts";
 import { inScope, Module } from "./module.ts";
-
-/** The mean and the variance (of the population) along axes, which stay with size 1. */
-function moments(x: Tensor, axes: readonly number[]): [Tensor, Tensor] {
-  const mean = x.mean(axes, { keepdim: true });
-  return [mean, x.sub(mean).square().mean(axes, { keepdim: true })];
-}
-
-function normalize(x: Tensor, mean: Tensor, variance: Tensor, eps: number): Tensor {
-  return x.sub(mean).mul(variance.add(eps).rsqrt());
-}
-
-function affine(x: Tensor, weight: Tensor | null, bias: Tensor | null): Tensor {
-  const scaled = weight === null ? x : x.mul(weight);
-  return bias === null ? scaled : scaled.add(bias);
-}
+import { affine, moments, normalize, perChannel, trackedValues } from "./moments.ts";
 
 export interface AffineOption {
   /** False leaves scale and shift out. */
@@ -113,11 +99,6 @@ export class RMSNorm extends Module {
   override describe(): string {
     return this.sizes.join("x");
   }
-}
-
-/** Values for each channel (C) as (1, C, 1, …), to go with x (B, C, …). */
-function perChannel(values: Tensor, x: Tensor): Tensor {
-  return values.reshape(x.shape.map((_, i) => (i === 1 ? -1 : 1)));
 }
 
 /** Normalises over groups of channels and all that lies behind them. x (B, C, …). */
@@ -223,13 +204,8 @@ abstract class RunningNorm extends Module {
     noGrad(() => {
       const batches = num_batches_tracked.add(1);
       const factor = this.momentum ?? batches.float().reciprocal();
-      const sample = variance.reshape(-1).mul(count / Math.max(1, count - 1)); // of a sample
-      const values = [
-        running_mean.lerp(mean.reshape(-1), factor),
-        running_var.lerp(sample, factor),
-        batches,
-      ];
-      assignAll([running_mean, running_var, num_batches_tracked], values.map(nodeOf));
+      const moved = trackedValues([running_mean, running_var], mean, variance, count, factor);
+      assignAll([running_mean, running_var, num_batches_tracked], [...moved, batches].map(nodeOf));
     });
   }
 

@@ -14,20 +14,25 @@ export interface InterpolateOptions {
   /** Sizes of the last axes; or a factor for each. One number stands for all. */
   size?: number | readonly number[] | undefined;
   scaleFactor?: number | readonly number[] | undefined;
-  /** "linear" is bilinear over two axes and trilinear over three. */
-  mode?: "nearest" | "linear" | "bilinear" | "trilinear" | "bicubic" | undefined;
+  /** "linear" is bilinear over two axes and trilinear over three; "nearest-exact" takes the element at the
+   *  centre, where "nearest" rounds down; "area" takes means, as adaptive pooling. */
+  mode?: Mode | undefined;
   /** Whether the centres of the outermost elements meet, or the outer edges. */
   alignCorners?: boolean | undefined;
 }
 
-type Kernel = "nearest" | "linear" | "cubic";
+type Mode = "nearest" | "nearest-exact" | "linear" | "bilinear" | "trilinear" | "bicubic" | "area";
 
-const kernels: { [K in NonNullable<InterpolateOptions["mode"]>]: Kernel } = {
+type Kernel = "nearest" | "exact" | "linear" | "cubic" | "area";
+
+const kernels: { [K in Mode]: Kernel } = {
   nearest: "nearest",
+  "nearest-exact": "exact",
   linear: "linear",
   bilinear: "linear",
   trilinear: "linear",
   bicubic: "cubic",
+  area: "area",
 };
 
 /** Resizes all axes behind batch and channels, as torch.nn.functional.interpolate. x (B, C, …). */
@@ -82,8 +87,20 @@ function weightsOf(
 ): Tensor {
   const out = arange(to).float().unsqueeze(1); // (out, 1)
   const into = arange(from).float(); // (in)
-  if (kernel === "nearest") {
-    return out
+  if (kernel === "area") {
+    // Of out's share of the input all elements that it touches, as adaptive pooling.
+    const first = out.mul(from).div(to, { rounding: "floor" });
+    const end = out
+      .add(1)
+      .mul(from)
+      .add(to - 1)
+      .div(to, { rounding: "floor" });
+    const inside = into.ge(first).logicalAnd(into.lt(end));
+    return inside.float().div(end.sub(first));
+  }
+  if (kernel === "nearest" || kernel === "exact") {
+    const at = kernel === "exact" ? out.add(0.5) : out;
+    return at
       .mul(scale)
       .floor()
       .minimum(from - 1)
@@ -102,13 +119,13 @@ function weightsOf(
   const weight = (shift: number) => {
     const neighbour = first.add(shift);
     const here = neighbour.clamp(0, from - 1).eq(into); // (out, in)
-    return where(here, cubic(place.sub(neighbour).abs()), 0);
+    return where(here, cubicWeight(place.sub(neighbour).abs()), 0);
   };
   return [-1, 0, 1, 2].map(weight).reduce((a, b) => a.add(b));
 }
 
 /** Keys' cubic convolution kernel with a = -0.75, for distances below 2. */
-function cubic(d: Tensor): Tensor {
+export function cubicWeight(d: Tensor): Tensor {
   const a = -0.75;
   const near = d
     .mul(a + 2)

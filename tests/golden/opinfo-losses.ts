@@ -1,6 +1,5 @@
 // The adapters of PyTorch's functional losses, distances and norms: ours have the same names in camelCase
 // and take the same tensors in the same order, the rest in one object of options.
-import { attentionWeights } from "../../src/nn/attention.ts";
 import * as classes from "../../src/nn/loss-classes.ts";
 import * as pairs from "../../src/nn/loss-pairs.ts";
 import * as regression from "../../src/nn/loss-regression.ts";
@@ -52,10 +51,6 @@ export const losses: Record<string, (x: Tensor, a: Any[], k: Any) => unknown> = 
   "nn.functional.triplet_margin_loss": loss(pairs.tripletMarginLoss),
   "nn.functional.cosine_similarity": loss(pairs.cosineSimilarity),
   "nn.functional.pairwise_distance": loss(pairs.pairwiseDistance),
-  "nn.functional._scaled_dot_product_attention": (x, a, k) => {
-    const weights = attentionWeights(x, a[0], { causal: k.is_causal });
-    return [weights.matmul(a[1]), weights];
-  },
   "nn.functional.layer_norm": (x, a, k) =>
     layerNorm(x, a[0], { weight: a[1], bias: a[2], ...optionsOf(k) }),
   "nn.functional.group_norm": (x, a, k) => groupNorm(x, a[0], optionsOf(k)),

@@ -130,7 +130,8 @@ async function run(c: Case, adapter: (typeof adapters)[string]): Promise<string 
   const args = c.args.map((v) => decode(v, leaves));
   const kwargs: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(c.kwargs)) kwargs[key] = decode(value, leaves);
-  const result = await adapter(x as Tensor, args as never[], kwargs as never);
+  const recorded = decode(c.output, []);
+  const result = await adapter(x as Tensor, args as never[], kwargs as never, recorded);
   const problem = await compare("output", result, c.output, c.op);
   if (problem !== null || !c.grads || !c.cotangents) return problem;
   return gradients(c, result, leaves);
