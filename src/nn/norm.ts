@@ -5,7 +5,7 @@
 import { show } from "../ir/build.ts";
 import { currentScope, sizeOf } from "../ir/node.ts";
 import { assignAll, nodeOf, noGrad } from "../tensor/core.ts";
-import { stateTensor } from "../tensor/state.ts";
+import { setState, stateTensor } from "../tensor/state.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import * as init from "./init.ts";
@@ -166,7 +166,7 @@ export interface BatchNormOptions extends AffineOption {
 abstract class RunningNorm extends Module {
   readonly channels: number;
   readonly eps: number;
-  readonly momentum: number | null;
+  momentum: number | null;
   weight: Tensor | null; // (C)
   bias: Tensor | null; // (C)
   // The names are PyTorch's, so that state dicts fit.
@@ -195,6 +195,17 @@ abstract class RunningNorm extends Module {
     const ranks = this.#ranks.join(" or ");
     const detail = `takes ${ranks} axes with ${this.channels} channels, got ${show(x.shape)}`;
     throw new ShapeError(this.constructor.name, detail, { in: currentScope() });
+  }
+
+  /** Forgets what the running statistics have gathered: means of 0, variances of 1. */
+  resetRunningStats(): void {
+    const { running_mean, running_var, num_batches_tracked } = this;
+    if (!running_mean || !running_var || !num_batches_tracked) return;
+    setState([
+      [running_mean, new Float32Array(this.channels)],
+      [running_var, new Float32Array(this.channels).fill(1)],
+      [num_batches_tracked, new Int32Array(1)],
+    ]);
   }
 
   /** Moves the running statistics toward those of a batch; `count` elements made each of them. */

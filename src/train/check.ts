@@ -46,12 +46,13 @@ export function checkOptions<M extends Metrics>(model: unknown, options: FitOpti
   checkNumbers(options);
 }
 
-function checkNumbers<M extends Metrics>({ epochs, checkpoint }: FitOptions<M>): void {
+function checkNumbers<M extends Metrics>({ epochs, accumulate, checkpoint }: FitOptions<M>): void {
   const whole = (name: string, value: unknown) => {
     if (Number.isInteger(value) && (value as number) >= 1) return;
     refuse(`${name} must be an integer from 1, got ${String(value)}`);
   };
   whole("epochs", epochs);
+  if (accumulate !== undefined) whole("accumulate", accumulate);
   if (checkpoint === undefined) return;
   if (typeof checkpoint?.folder !== "string" || checkpoint.folder === "") {
     refuse("checkpoint.folder must be a path", 'checkpoint: { folder: "runs/1" }');

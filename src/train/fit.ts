@@ -51,6 +51,9 @@ export interface FitOptions<M extends Metrics = Metrics> {
   callbacks?: readonly Callback[] | undefined;
   /** Seed of dropout and the like; without it the generator goes on from where it is. */
   seed?: number | undefined;
+  /** Batches whose gradients, divided by their number, make one step of the optimizer: a batch that many
+   *  times as large without its memory. The epoch's last batches step though they be fewer. */
+  accumulate?: number | undefined;
   /** Scales gradients down whose common norm is larger. */
   clipNorm?: number | undefined;
   checkpoint?: CheckpointOptions | undefined;
@@ -133,6 +136,8 @@ export async function fit<M extends Metrics = Record<never, never>>(
   }
 }
 
+type Step = (x: Inputs, y: Tensor) => { loss: Tensor; kept: Tensor[][] };
+
 /** A model in training: the compiled step, and the epochs made of it. */
 class Training<M extends Metrics> {
   readonly session: Session;
@@ -142,13 +147,15 @@ class Training<M extends Metrics> {
   private readonly evaluator: Evaluator<M>;
   private readonly watch = new LossWatch();
   private readonly pace = new Pace(100);
-  private readonly step: (x: Inputs, y: Tensor) => { loss: Tensor; kept: Tensor[][] };
+  private readonly step: Step;
+  /** Adds the gradients of a batch to those that wait for a step. */
+  private readonly gather: Step;
   private readonly listeners: readonly Callback[];
   /** The step at which the watch began. */
   private watchedFrom = 0;
 
   constructor(model: Model, options: FitOptions<M>) {
-    const { loss, optimizer, clipNorm, epochs, train, validation, scheduler } = options;
+    const { loss, optimizer, epochs, train, validation, scheduler, accumulate = 1 } = options;
     const metrics = options.metrics ?? ({} as M);
     this.options = options;
     this.callbacks = [...scheduled(scheduler), ...(options.callbacks ?? [])];
@@ -160,14 +167,32 @@ class Training<M extends Metrics> {
       ...{ model, optimizer, epochs, train, validation, callbacks },
       measures: measures as Measures<Metrics>,
     });
-    this.step = compile((x: Inputs, y: Tensor) => {
-      const output = model.forward(x as never);
-      const value = loss(output, y);
-      const kept = measures.add(output, y, value); // sums stay on the device
-      watch.follow(value);
-      optimizer.step(value, { clipNorm });
-      return { loss: value, kept };
+    const stepOf = (learn: (loss: Tensor) => void): Step => {
+      return compile((x: Inputs, y: Tensor) => {
+        const output = model.forward(x as never);
+        const value = loss(output, y);
+        const kept = measures.add(output, y, value); // sums stay on the device
+        watch.follow(value);
+        learn(value);
+        return { loss: value, kept };
+      });
+    };
+    const gather = (value: Tensor) => value.div(accumulate).backward();
+    this.gather = stepOf(gather);
+    this.step = stepOf((value) => {
+      if (accumulate === 1) {
+        optimizer.step(value, { clipNorm: options.clipNorm });
+      } else {
+        gather(value);
+        this.stepByGradients();
+      }
     });
+  }
+
+  private stepByGradients(): void {
+    const { optimizer, clipNorm } = this.options;
+    optimizer.step(undefined, { clipNorm });
+    optimizer.zeroGrad?.();
   }
 
   /** Trains for what is left of the epoch, validates, and records it; false if interrupted. */
@@ -208,13 +233,20 @@ class Training<M extends Metrics> {
       if (signal?.aborted) return false;
       if (session.stopReason !== null) break;
     }
+    if (!this.isStep(session.batches)) this.stepByGradients();
     return true;
+  }
+
+  /** Whether the optimizer steps with this batch of the epoch, counted from 1. */
+  private isStep(batch: number): boolean {
+    return batch % (this.options.accumulate ?? 1) === 0;
   }
 
   private async runStep(x: Inputs, y: Tensor): Promise<void> {
     const { session, options } = this;
     try {
-      const { loss, kept } = this.step(x, y);
+      const step = this.isStep(session.batches + 1) ? this.step : this.gather;
+      const { loss, kept } = step(x, y);
       session.loss = loss;
       this.measures.keep(kept);
       if (options.detectNaN) await loss.data();

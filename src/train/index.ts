@@ -12,6 +12,7 @@ export {
   saveBest,
 } from "./callbacks.ts";
 export { type EvaluateOptions, evaluate, predict } from "./evaluate.ts";
+export { type FindLrOptions, type FoundLr, findLr } from "./find-lr.ts";
 export {
   type CheckpointOptions,
   type FitOptions,
@@ -42,4 +43,5 @@ export type {
   Scheduler,
   TrainingOptimizer,
 } from "./types.ts";
+export { updateBatchNorm } from "./update-batch-norm.ts";
 export { loadWeights, saveWeights } from "./weights.ts";

@@ -3,7 +3,9 @@
 // (checkpoint.ts).
 
 import type { Metrics } from "../metrics/metric.ts";
+import { gradOf, setGrad } from "../tensor/autograd.ts";
 import { type GeneratorState, generatorState, setGeneratorState } from "../tensor/random.ts";
+import { snapshot } from "../tensor/state.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Callback } from "./callbacks.ts";
 import type { MeasureState, Measures } from "./measures.ts";
@@ -33,6 +35,8 @@ export interface SavedSession {
   readonly train: unknown;
   readonly validation: unknown;
   readonly measures: readonly MeasureState[];
+  /** Gradients that wait for a step, of the model's parameters in order; none: []. */
+  readonly gradients: readonly (Tensor | null)[];
   readonly optimizer: unknown;
   readonly callbacks: readonly { readonly name: string; readonly state: unknown }[];
 }
@@ -121,9 +125,15 @@ export class Session implements Run {
       train: train.state?.() ?? null,
       validation: validation?.state?.() ?? null,
       measures: measures.state(),
+      gradients: this.gradients(),
       optimizer: this.optimizer.stateDict(),
       callbacks: callbacks.map((c) => ({ name: c.name, state: c.state?.() ?? null })),
     };
+  }
+
+  private gradients(): (Tensor | null)[] {
+    const found = this.model.parameters().map((param) => gradOf(param));
+    return found.some((grad) => grad !== null) ? found.map((grad) => grad && snapshot(grad)) : [];
   }
 
   /** What a validation that is broken off must give back. */
@@ -152,6 +162,8 @@ export class Session implements Run {
       if (state !== null) callback.loadState?.(state as never);
     }
     measures.loadState(saved.measures);
+    const gradients = saved.gradients ?? [];
+    this.model.parameters().forEach((param, i) => void setGrad(param, gradients[i] ?? null));
     setGeneratorState(saved.random);
     const { seconds, trainSeconds, ...place } = saved.place;
     Object.assign(this, place);

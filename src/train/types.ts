@@ -39,7 +39,9 @@ export type Loss = (output: Tensor, target: Tensor) => Tensor;
 /** What `fit` needs of an optimizer; those of `anneal/optim` have it. */
 export interface TrainingOptimizer {
   lr: number;
-  step(loss: Tensor, options?: { clipNorm?: number | undefined }): unknown;
+  /** By the gradient of the loss; without one, by the `.grad` of the parameters. */
+  step(loss?: Tensor, options?: { clipNorm?: number | undefined }): unknown;
+  zeroGrad?(): void;
   stateDict(): unknown;
   loadStateDict(state: never): unknown;
 }

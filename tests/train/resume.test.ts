@@ -102,6 +102,21 @@ it("the bits do not depend on the number of threads, nor does a resume with anot
 describe("a stop", () => {
   beforeAll(() => void device("reference"));
 
+  it("keeps the gradients that wait for a step", async () => {
+    const straight = await train(1, { seed: 6, accumulate: 3 });
+    const { signal, callback } = interruptAfter(11); // one batch into a step
+    await train(1, {
+      seed: 6,
+      accumulate: 3,
+      signal,
+      callbacks: [callback],
+      checkpoint: { folder },
+    });
+    const rest = await train(2, { checkpoint: { folder }, resume: true, accumulate: 3 });
+    expectSame(rest, straight);
+    expect(rest.weights).not.toEqual((await train(1, { seed: 6 })).weights);
+  });
+
   it("while validating repeats the validation, with its order and random numbers", async () => {
     const straight = await train(1, { seed: 6 });
     const controller = new AbortController();
