@@ -9,7 +9,7 @@ import { defineConfig, type UserConfig } from "tsdown";
 
 const source = resolve(import.meta.dirname, "src");
 
-const rooms = ["nn", "optim", "metrics", "data", "io", "text", "train"];
+const rooms = ["nn", "optim", "metrics", "data", "io", "special", "text", "train"];
 
 /** What package.json exports and what is reached by URL; the rest follows by import. */
 const libraryEntries = [

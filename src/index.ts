@@ -25,6 +25,7 @@ export {
   full,
   fullLike,
   linspace,
+  logspace,
   multinomial,
   normal,
   oneHot,

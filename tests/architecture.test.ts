@@ -37,6 +37,8 @@ const mayImport: Record<string, readonly string[]> = {
   "tensor/": ["util/", "ir/", "autodiff/", "schedule/", "backend/"],
   "nn/": ["util/", "ir/", "tensor/"],
   "optim/": ["util/", "ir/", "tensor/"],
+  // Functions of tensors that few pages need, each of which shakes off.
+  "special/": ["util/", "ir/", "tensor/"],
   // Data sets come through io's files and downloads; io knows nothing of data sets.
   "data/": ["util/", "ir/", "tensor/", "io/"],
   "io/": ["util/", "ir/", "tensor/"],
@@ -64,7 +66,7 @@ const optionalPeers: Record<string, readonly string[]> = {
 
 /** What a page may load; whatever these load at once must do without Node. */
 const pageEntries = [
-  ...publicEntries(["nn", "optim", "metrics", "data", "io", "text", "train"]),
+  ...publicEntries(["nn", "optim", "metrics", "data", "io", "special", "text", "train"]),
   "backend/wasm/worker.ts",
 ];
 

@@ -272,6 +272,21 @@ export function linspace(
   );
 }
 
+/** `steps` powers of `base` (10), whose exponents go from start to end, both included. */
+export function logspace(
+  start: number,
+  end: number,
+  steps: number,
+  options: TensorOptions & { base?: number | undefined } = {},
+): Tensor {
+  const { base = 10, ...rest } = options;
+  checkOptions("logspace", rest);
+  const dtype = rest.dtype ?? "float32";
+  const kind = isFloat(dtype) ? dtype : "float32";
+  const exponents = nodeOf(linspace(start, end, steps, { dtype: kind }));
+  return finish(b.cast(n.pow(b.full(base, [steps], kind), exponents), dtype), rest);
+}
+
 /** 1 on the diagonal, 0 elsewhere. */
 export function eye(rows: number, columns: number = rows, options: TensorOptions = {}): Tensor {
   checkSizes("eye", [rows, columns]);

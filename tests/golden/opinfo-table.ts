@@ -15,6 +15,7 @@ import { functional as functions } from "./opinfo-functional.ts";
 import { losses } from "./opinfo-losses.ts";
 import { layers } from "./opinfo-nn.ts";
 import { places } from "./opinfo-places.ts";
+import { specialFunctions } from "./opinfo-special.ts";
 import { statistics } from "./opinfo-statistics.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: what a case holds is known only to its op
@@ -122,6 +123,7 @@ export const adapters: Record<string, Adapter> = {
   ...functions,
   ...places,
   ...statistics,
+  ...specialFunctions,
   ...same(
     ..."abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad erf erfc exp exp2 expm1 floor".split(
       " ",
