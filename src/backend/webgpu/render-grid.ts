@@ -30,8 +30,8 @@ export function axesFromIndex(
 
 /** The part of an index (u32) that counts steps of `below`, up to `extent` of them (0: all). */
 export function digit(index: string, below: number, extent: number): string {
-  const quotient = below === 1 ? index : `${index} / ${below}u`;
-  return `i32(${extent === 0 ? quotient : below === 1 ? `${index} % ${extent}u` : `(${quotient}) % ${extent}u`})`;
+  const quotient = below === 1 ? index : `(${index} / ${below}u)`;
+  return extent === 0 ? `i32(${quotient})` : `i32(${quotient} % ${extent}u)`;
 }
 
 /** Ends the shader at once where the status says that a step has failed. `together`: all invocations of
