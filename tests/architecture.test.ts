@@ -31,6 +31,14 @@ const mayImport: Record<string, readonly string[]> = {
   "backend/webgpu/": [...handedToBackends, "backend/backend.ts", ...memory],
   "backend/blocks.ts": [],
   "backend/heap.ts": [],
+  // Its far side, in a worker, is a small engine: it lowers graphs for the backend that lives there.
+  "backend/remote/": [
+    ...handedToBackends,
+    "backend/backend.ts",
+    "schedule/pipeline.ts",
+    "backend/wasm/backend.ts",
+    "backend/webgpu/backend.ts",
+  ],
   // A wrapper of any backend that answers late, for tests.
   "backend/late.ts": [...handedToBackends, "backend/backend.ts"],
   "backend/null/": [...handedToBackends, "backend/backend.ts"],
@@ -68,6 +76,7 @@ const optionalPeers: Record<string, readonly string[]> = {
 const pageEntries = [
   ...publicEntries(["nn", "optim", "metrics", "data", "io", "special", "text", "train"]),
   "backend/wasm/worker.ts",
+  "backend/remote/wasm-host.ts",
 ];
 
 const maxLines = 600;

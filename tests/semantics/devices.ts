@@ -1,5 +1,6 @@
 // The devices on which the meaning of tensors is tested: it must be the same on all of them. "late" answers
-// every run and read after a while, "flaky" fails the runs it is told to.
+// every run and read after a while, "remote" is spoken to by messages alone, "flaky" fails the runs it is
+// told to.
 import { describe } from "vitest";
 import type { Backend, Program } from "../../src/backend/backend.ts";
 import { LateBackend } from "../../src/backend/late.ts";
@@ -9,13 +10,16 @@ import type { Engine } from "../../src/schedule/engine.ts";
 import { device } from "../../src/tensor/device.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { DeviceError } from "../../src/util/errors.ts";
+import { loopback } from "../remote/loopback.ts";
 
 const late = new LateBackend(new ReferenceBackend());
+const remote = loopback(new ReferenceBackend(), "remote reference").backend;
 
 const devices: Record<string, () => Engine> = {
   reference: () => device("reference"),
   wasm: () => device("wasm"),
   late: () => device(late),
+  remote: () => device(remote),
 };
 
 /** The same tests on every device; `use` makes it current and gives its engine. */
