@@ -3,7 +3,7 @@
 // is found by Vite. For Node, Deno and Bun, which read file by file, all of it is a few files in one
 // folder, dist/node (index.js loads in 25 ms rather than 110). Only cli and vis use libraries; since
 // the package has no dependencies, these are bundled with their libraries inside.
-import { copyFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
 import { defineConfig, type UserConfig } from "tsdown";
 
@@ -16,8 +16,25 @@ const libraryEntries = [
   "src/index.ts",
   ...rooms.map((room) => `src/${room}/index.ts`),
   "src/nn/init.ts",
-  "src/backend/wasm/worker.ts",
+  "src/wasm/index.ts",
 ];
+
+/** What a worker is started with: each is one file, with all that it needs inside. */
+const workers = {
+  "backend/wasm/worker": "src/backend/wasm/worker.ts",
+  "backend/remote/worker": "src/backend/wasm/worker.ts",
+  "backend/remote/wasm-host": "src/backend/remote/wasm-host.ts",
+};
+
+/** A file named x.page.ts takes the place of x.ts in what pages load. */
+const pageVariants = {
+  name: "page-variants",
+  resolveId(specifier: string, importer: string | undefined) {
+    if (!importer?.startsWith(source) || !specifier.startsWith(".")) return null;
+    const variant = resolve(dirname(importer), specifier).replace(/\.ts$/, ".page.ts");
+    return existsSync(variant) ? variant : null;
+  },
+};
 
 /** `new URL("./worker.ts", …)` is a string to the bundler: say .js in what is emitted. */
 const workerUrls = {
@@ -92,9 +109,18 @@ const library: UserConfig = {
   dts: true,
   // Tensor has [Symbol.dispose]; a user's own libraries of types may not know it yet.
   banner: { dts: '/// <reference lib="esnext.disposable" />' },
-  plugins: [namespaces, workerUrls],
+  plugins: [namespaces, pageVariants, workerUrls],
   deps: { neverBundle: [/^node:/, "@huggingface/tokenizers"] },
 };
+
+/** The host's own threads are started from beside it. */
+const workerFiles: UserConfig[] = Object.entries(workers).map(([name, file]) => ({
+  ...common,
+  entry: { [name]: file },
+  platform: "neutral",
+  dts: false,
+  plugins: [workerUrls],
+}));
 
 const vis: UserConfig = {
   ...common,
@@ -115,7 +141,9 @@ const node: UserConfig = {
   entry: {
     ...Object.fromEntries([...rooms, "vis"].map((room) => [room, `src/${room}/index.ts`])),
     index: "src/index.ts",
+    wasm: "src/wasm/index.ts",
     worker: "src/backend/wasm/worker.ts",
+    "wasm-host": "src/backend/remote/wasm-host.ts",
     cli: "src/cli/main.ts",
   },
   platform: "node",
@@ -128,5 +156,5 @@ const node: UserConfig = {
 
 export default defineConfig(() => {
   rmSync("dist", { recursive: true, force: true });
-  return [library, vis, node];
+  return [library, ...workerFiles, vis, node];
 });

@@ -54,6 +54,8 @@ const mayImport: Record<string, readonly string[]> = {
   "text/": ["util/", "ir/", "tensor/", "data/", "io/"],
   "metrics/": ["util/", "tensor/"],
   "train/": ["util/", "tensor/", "nn/", "optim/", "data/", "io/", "metrics/"],
+  // The wasm device with options, on a thread of the user's choice.
+  "wasm/": ["util/", "ir/", "schedule/", "backend/"],
   // These two use only what a user can: the public entry points.
   "vis/": ["util/", ...publicEntries(["nn", "optim", "metrics", "data", "io", "text", "train"])],
   "cli/": [
@@ -75,8 +77,12 @@ const optionalPeers: Record<string, readonly string[]> = {
 /** What a page may load; whatever these load at once must do without Node. */
 const pageEntries = [
   ...publicEntries(["nn", "optim", "metrics", "data", "io", "special", "text", "train"]),
+  // Files that pages load in the place of others.
+  "schedule/lowering.page.ts",
+  "tensor/makers.page.ts",
   "backend/wasm/worker.ts",
   "backend/remote/wasm-host.ts",
+  "wasm/index.ts",
 ];
 
 const maxLines = 600;
@@ -206,6 +212,15 @@ describe("the source", () => {
         .filter(({ columns }) => columns > maxColumns),
     );
     expect(long.map(({ where }) => where)).toEqual([]);
+  });
+
+  it("has in files for pages what the files have whose place they take", async () => {
+    const variants = files.filter(({ path }) => path.endsWith(".page.ts"));
+    expect(variants.length).toBeGreaterThan(0);
+    const namesIn = async (path: string) => Object.keys(await import(join(root, path))).sort();
+    for (const { path } of variants) {
+      expect(await namesIn(path), path).toEqual(await namesIn(path.replace(".page.ts", ".ts")));
+    }
   });
 
   it("has nothing but names in index.ts", () => {

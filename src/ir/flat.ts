@@ -6,7 +6,7 @@ import { Body } from "./body.ts";
 import { Buffer } from "./buffer.ts";
 import type { DType } from "./dtype.ts";
 import type { Graph } from "./graph.ts";
-import { Node, sizeOf, topological } from "./node.ts";
+import { isOp, Node, sizeOf, topological } from "./node.ts";
 import type { Op } from "./op.ts";
 
 /** A node; `src` are places in the list. */
@@ -95,21 +95,27 @@ class Bodies {
 function flattenNodes(roots: readonly Node[], bodies: Bodies) {
   const places = new Map<Node, number>();
   const placeOf = (node: Node) => places.get(node)!;
-  const nodes = topological(roots).map((node, i): FlatNode => {
+  const nodes: FlatNode[] = [];
+  for (const node of topological(roots)) {
     const { op, dtype, shape, scope, buffer } = node;
-    const { body } = (node.attrs ?? {}) as { body?: Body };
-    const attrs = body === undefined ? node.attrs : { ...node.attrs, body: bodies.numberOf(body) };
-    places.set(node, i);
-    return { op, dtype, shape, src: node.src.map(placeOf), attrs, scope, state: !!buffer?.state };
-  });
+    if (isOp(node, "custom")) {
+      places.set(node, placeOf(node.src[node.attrs.index]!)); // its rule is no part of what is computed
+      continue;
+    }
+    const attrs = isOp(node, "scan")
+      ? { ...node.attrs, body: bodies.numberOf(node.attrs.body) }
+      : node.attrs;
+    places.set(node, nodes.length);
+    const src = node.src.map(placeOf);
+    nodes.push({ op, dtype, shape, src, attrs, scope, state: buffer?.state ?? false });
+  }
   return { nodes, placeOf };
 }
 
 function unflattenNodes(flat: readonly FlatNode[], bodies: readonly Body[]): Node[] {
   const nodes: Node[] = [];
   for (const { op, dtype, shape, src, attrs, scope, state } of flat) {
-    const number = (attrs as { body?: number } | null)?.body;
-    const own = number === undefined ? attrs : { ...(attrs as object), body: bodies[number] };
+    const own = op === "scan" ? withBody(attrs as { body: number }, bodies) : attrs;
     const sources = src.map((i) => nodes[i]!);
     const node = new Node(op, dtype, shape, sources, own as Node["attrs"]);
     (node as { scope: string | undefined }).scope = scope;
@@ -117,4 +123,8 @@ function unflattenNodes(flat: readonly FlatNode[], bodies: readonly Body[]): Nod
     nodes.push(node);
   }
   return nodes;
+}
+
+function withBody(attrs: { readonly body: number }, bodies: readonly Body[]): unknown {
+  return { ...attrs, body: bodies[attrs.body] };
 }

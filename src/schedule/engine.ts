@@ -6,7 +6,7 @@ import { Buffer } from "../ir/buffer.ts";
 import type { TypedArray } from "../ir/dtype.ts";
 import { type Graph, makeGraph, withoutData } from "../ir/graph.ts";
 import { type Node, sizeOf } from "../ir/node.ts";
-import { lower } from "./pipeline.ts";
+import { lower } from "./lowering.ts";
 
 /** A graph ready to run again and again with other buffers and scalars. Its program is made again when
  *  it was thrown out meanwhile. */

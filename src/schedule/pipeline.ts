@@ -3,7 +3,7 @@
 // it starts again. The hints only grow, so this ends.
 
 import type { Graph } from "../ir/graph.ts";
-import { type Node, sizeOf, topological } from "../ir/node.ts";
+import { type Node, topological } from "../ir/node.ts";
 import { tidyScans } from "../ir/scans.ts";
 import { rewrite, simplifyRules } from "../ir/simplify.ts";
 import { debugLevel, say } from "../util/env.ts";
@@ -18,7 +18,7 @@ import { isRowMajor, NeedsData } from "./lower.ts";
 import { planMemory } from "./memory.ts";
 import { orderGroups } from "./order-groups.ts";
 import { finishOutputs, layRowMajor, saveOldValues } from "./outputs.ts";
-import type { Plan, Target } from "./plan.ts";
+import { type Plan, type Target, withoutSteps } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { prepareRules } from "./prepare.ts";
 import { lowerScan } from "./scan.ts";
@@ -204,14 +204,4 @@ function firstWrite(planner: Planner): number {
     step.kernel.operands.some((o, i) => o.write && planner.buffers[step.buffers[i]].input >= 0),
   );
   return at < 0 ? planner.steps.length : at;
-}
-
-function withoutSteps(graph: Graph): Plan {
-  const outputs = graph.outputs.map((o, i) => ({
-    dtype: o.dtype,
-    size: sizeOf(o.shape),
-    buffer: -1,
-    into: graph.into[i],
-  }));
-  return { graph, buffers: [], steps: [], outputs, arenaBytes: 0, commit: 0 };
 }

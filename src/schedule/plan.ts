@@ -3,6 +3,7 @@
 
 import { type DType, itemSize } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
+import { sizeOf } from "../ir/node.ts";
 import type { Kernel } from "./kernel.ts";
 
 export interface PlanBuffer {
@@ -118,4 +119,15 @@ export function stepsAlone(plan: Plan, fixed: (input: number) => boolean): Step[
 /** The buffers that a step writes. */
 export function writesOf({ buffers, kernel }: Step): number[] {
   return buffers.filter((_, k) => kernel.operands[k]!.write);
+}
+
+/** The plan of a backend that interprets graphs, or lowers them where it lives. */
+export function withoutSteps(graph: Graph): Plan {
+  const outputs = graph.outputs.map((o, i) => ({
+    dtype: o.dtype,
+    size: sizeOf(o.shape),
+    buffer: -1,
+    into: graph.into[i],
+  }));
+  return { graph, buffers: [], steps: [], outputs, arenaBytes: 0, commit: 0 };
 }

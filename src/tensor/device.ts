@@ -3,12 +3,12 @@
 
 import type { Backend } from "../backend/backend.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
-import { WasmBackend } from "../backend/wasm/backend.ts";
 import { Buffer } from "../ir/buffer.ts";
 import { copyArray, type DType, isFloat, type TypedArray } from "../ir/dtype.ts";
 import { Engine } from "../schedule/engine.ts";
 import { env, strictMode } from "../util/env.ts";
 import { ArgumentError, DeviceError } from "../util/errors.ts";
+import { makeWasm } from "./makers.ts";
 import { activeTrace, bumpGeneration, refuseInTrace } from "./trace.ts";
 
 export type DeviceName = "wasm" | "reference";
@@ -21,7 +21,7 @@ export interface DeviceOptions {
 }
 
 const makers: { [K in DeviceName]: (options: DeviceOptions) => Backend } = {
-  wasm: ({ strict }) => new WasmBackend({ strict: strictMode(strict) }),
+  wasm: makeWasm,
   reference: () => new ReferenceBackend(),
 };
 

@@ -60,8 +60,9 @@ describe("the packed package", () => {
       .concat(manifest.main, manifest.types, ...Object.values<string>(manifest.bin));
     expect(named.filter((file) => !existsSync(join(installed, file)))).toEqual([]);
     expect(existsSync(join(installed, "LICENSE"))).toBe(true);
-    for (const worker of ["dist/backend/wasm/worker.js", "dist/node/worker.js"]) {
-      expect(existsSync(join(installed, worker))).toBe(true);
+    const workers = ["backend/wasm/worker", "backend/remote/worker", "backend/remote/wasm-host"];
+    for (const worker of [...workers, "node/worker", "node/wasm-host"]) {
+      expect(existsSync(join(installed, "dist", `${worker}.js`)), worker).toBe(true);
     }
   });
 

@@ -31,6 +31,8 @@ import { canShareMemory, maySleep, Threads, threadCount } from "./threads.ts";
 import { installModule, makeTable, noteTrap, takeTrap } from "./worker-instance.ts";
 
 export interface WasmOptions {
+  /** Tells it from other devices; else "wasm", or "wasm strict". */
+  name?: string;
   /** Threads, the calling one included; else ANNEAL_THREADS, else one a core. */
   threads?: number;
   /** False: no 256-bit code even where V8 can. */
@@ -82,7 +84,7 @@ export class WasmBackend implements Backend {
       });
     }
     const strict = strictMode(options.strict);
-    this.name = strict ? "wasm strict" : "wasm";
+    this.name = options.name ?? (strict ? "wasm strict" : "wasm");
     this.target = { columns: 16, lanes: 4, strict, winograd: true };
     this.options = { ...options, strict };
     this.wantedThreads = threadCount(options.threads);

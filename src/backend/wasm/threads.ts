@@ -60,8 +60,9 @@ let saidAlone = false;
 export function canShareMemory(): boolean {
   const shares = typeof SharedArrayBuffer !== "undefined";
   if (shares && builtin("node:worker_threads") !== null) return true;
-  if (shares && (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated) return true;
-  if (!saidAlone && !maySleep()) {
+  const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
+  if (shares && crossOriginIsolated) return true;
+  if (!saidAlone && crossOriginIsolated === false) {
     say("anneal: this page is not cross-origin isolated; computing on one thread");
   }
   saidAlone = true;
