@@ -41,6 +41,8 @@ interface Pending {
 }
 
 const usualBudget = 2 ** 28;
+/** Results of so many bytes probably come with the answer of their run. */
+const smallBytes = 4096;
 
 type Facts = Record<string, string | number | boolean>;
 
@@ -120,7 +122,7 @@ export class RemoteBackend implements Backend {
     const replaced = mine.plan.outputs.flatMap(({ into }) => {
       return into < 0 || shared.includes(into) ? [] : [into];
     });
-    return answer.then(
+    const done = answer.then(
       (values) => {
         for (const i of replaced) this.handOver(inputs[i]!, entries[i]!);
         for (let i = 0; i < made.length; i++) this.arrive(outputs[i]!, made[i]!, values[i] ?? null);
@@ -130,6 +132,8 @@ export class RemoteBackend implements Backend {
         throw error;
       },
     );
+    for (const entry of made) entry.coming = done;
+    return done;
   }
 
   /** Under which name the host has the elements, or will have with this message. */
@@ -157,6 +161,7 @@ export class RemoteBackend implements Backend {
 
   /** A run has made an output. What came with the answer need not stay there. */
   private arrive(buffer: Buffer, entry: Entry, elements: TypedArray | null): void {
+    entry.coming = null;
     if (elements === null) return;
     buffer.host = elements;
     this.held.release(entry);
@@ -180,7 +185,10 @@ export class RemoteBackend implements Backend {
   read(buffer: Buffer): TypedArray | Promise<TypedArray> {
     const entry = this.held.entryOf(buffer);
     const here = elementsHere(buffer);
-    return entry === null || here !== null ? this.mustHave(buffer).slice() : this.fetch(entry.id);
+    if (entry === null || here !== null) return this.mustHave(buffer).slice();
+    const soon = entry.coming !== null && !buffer.state && entry.bytes <= smallBytes;
+    if (!soon) return this.fetch(entry.id);
+    return entry.coming!.then(() => elementsHere(buffer)?.slice() ?? this.fetch(entry.id));
   }
 
   private fetch(id: number): Promise<TypedArray> {

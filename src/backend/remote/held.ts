@@ -18,6 +18,8 @@ export interface Entry {
   gone: boolean;
   /** The elements, once they were fetched. */
   host: TypedArray | null;
+  /** The answer of the run that makes them, until it is there. */
+  coming: Promise<void> | null;
 }
 
 /** What a buffer holds its entry by: when it is garbage, nobody wants the entry. */
@@ -59,7 +61,8 @@ export class Held {
   hold(buffer: Buffer, id: number, owner: string): Entry {
     const bytes = buffer.size * itemSize[buffer.dtype];
     const mirrored = buffer.host !== null;
-    const entry: Entry = { table: this, id, bytes, mirrored, gone: false, host: null };
+    const none = { gone: false, host: null, coming: null };
+    const entry: Entry = { table: this, id, bytes, mirrored, ...none };
     const handle = new Handle(entry);
     buffer.device = handle;
     buffer.owner = owner;
