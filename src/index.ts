@@ -46,7 +46,12 @@ export {
   zerosLike,
 } from "./tensor/create.ts";
 export { type Backward, customVjp, type ResultGradient } from "./tensor/custom-vjp.ts";
-export { type DeviceName, type DeviceOptions, device } from "./tensor/device.ts";
+export {
+  type DeviceLike,
+  type DeviceName,
+  type DeviceOptions,
+  device,
+} from "./tensor/device.ts";
 export { einsum } from "./tensor/einsum.ts";
 export * as masked from "./tensor/masked.ts";
 export * from "./tensor/ops/calculus.ts";

@@ -6,7 +6,7 @@ import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
 import type { Body } from "./body.ts";
 import type { Buffer } from "./buffer.ts";
 import { type DType, isFloat } from "./dtype.ts";
-import { isOp, Node, type Shape, sizeOf } from "./node.ts";
+import { isOp, Node, type Place, type Shape, sizeOf } from "./node.ts";
 import type { Attrs, BinaryOp, CompareOp, ReduceOp, UnaryOp } from "./op.ts";
 
 export function show(shape: Shape): string {
@@ -382,12 +382,13 @@ export function random(shape: Shape, seed: Node, base: Node, stream: number): No
 
 const none: readonly Node[] = [];
 
-export function bufferNode(buffer: Buffer, shape: Shape): Node {
+export function bufferNode(buffer: Buffer, shape: Shape, placed: Place | null = null): Node {
   if (sizeOf(shape) !== buffer.size) {
     throw new ShapeError("buffer", `${buffer.size} elements do not fit ${show(shape)}`);
   }
   const node = new Node("buffer", buffer.dtype, shape, none, null);
   node.buffer = buffer;
+  node.placed = placed;
   return node;
 }
 

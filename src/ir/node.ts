@@ -2,11 +2,18 @@
 // shapes; equal nodes are merged only inside one program (schedule/), never in a global table.
 // Not here: evaluation, gradients, or what the user sees (tensor/).
 
+import { callingMethod } from "../util/calling.ts";
+import { DeviceError } from "../util/errors.ts";
 import type { Buffer } from "./buffer.ts";
 import type { DType } from "./dtype.ts";
 import type { Attrs, Op } from "./op.ts";
 
 export type Shape = readonly number[];
+
+/** A device, as far as nodes know it. */
+export interface Place {
+  readonly name: string;
+}
 
 let nextId = 0;
 let scope: string | undefined;
@@ -35,6 +42,9 @@ export class Node<O extends Op = Op> {
   /** What a `buffer` that holds a computed value was computed by, where a gradient may still be asked
    *  for; the node itself where that was let go. Evaluation never looks at it. */
   origin: Node | null = null;
+  /** The device that somebody chose for this value, or for one that it is computed from; null: it goes
+   *  where it is wanted. Not structure. */
+  placed: Place | null;
 
   constructor(op: O, dtype: DType, shape: Shape, src: readonly Node[], attrs: Attrs[O]) {
     this.op = op;
@@ -44,13 +54,28 @@ export class Node<O extends Op = Op> {
     this.attrs = attrs;
     let depth = 0;
     let tracked = false;
+    let placed: Place | null = null;
     for (let i = 0; i < src.length; i++) {
       if (src[i]!.depth >= depth) depth = src[i]!.depth + 1;
       if (src[i]!.tracked) tracked = true;
+      const there = src[i]!.placed;
+      if (there !== null && there !== placed) {
+        if (placed !== null) throw twoPlaces(callingMethod() ?? op, placed, there);
+        placed = there;
+      }
     }
     this.depth = depth;
+    this.placed = placed;
     this.tracked = tracked && op !== "detach" && (dtype === "float32" || dtype === "float64");
   }
+}
+
+/** The error of whoever joins values that were placed on different devices. */
+export function twoPlaces(op: string, first: Place, second: Place): DeviceError {
+  const where = `"${first.name}" and "${second.name}"`;
+  return new DeviceError(op, `the tensors were placed on different devices, ${where}`, {
+    hint: `move one: x.to("${first.name}")`,
+  });
 }
 
 /** Narrows a node to its op, so that `attrs` has its type. */

@@ -5,6 +5,8 @@
 import { show } from "../ir/build.ts";
 import { withScope } from "../ir/node.ts";
 import { gradOf, setGrad } from "../tensor/autograd.ts";
+import type { DeviceLike } from "../tensor/device.ts";
+import { placeAll } from "../tensor/place.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { bumpGeneration } from "../tensor/trace.ts";
 import { Parameter } from "./parameter.ts";
@@ -127,6 +129,14 @@ export class Module {
   /** Puts this module and all below it into evaluation mode: no dropout, running statistics. */
   eval(): this {
     return this.train(false);
+  }
+
+  /** Places all tensors of this module, with their gradients, on a device: what uses them runs there.
+   *  They stay the same tensors; what an optimizer keeps for them follows by itself. */
+  to(where: DeviceLike): this {
+    const tensors = this.namedTensors().map(([, tensor]) => tensor);
+    placeAll([...new Set(tensors)], where);
+    return this;
   }
 
   /** Calls `f` with every module, children before parents. */

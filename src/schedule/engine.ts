@@ -5,7 +5,8 @@ import type { Backend, Program } from "../backend/backend.ts";
 import { Buffer } from "../ir/buffer.ts";
 import type { TypedArray } from "../ir/dtype.ts";
 import { type Graph, makeGraph, withoutData } from "../ir/graph.ts";
-import { type Node, sizeOf } from "../ir/node.ts";
+import { type Node, sizeOf, topological } from "../ir/node.ts";
+import { DtypeError } from "../util/errors.ts";
 import { lower } from "./lowering.ts";
 
 /** A graph ready to run again and again with other buffers and scalars. Its program is made again when
@@ -26,6 +27,14 @@ interface Entry {
 export interface Evaluation {
   readonly buffers: readonly Buffer[];
   readonly done: Promise<void> | null;
+}
+
+/** Inputs that come from elsewhere. */
+export interface Gathering {
+  /** Settles when they are there; null: they are. */
+  readonly all: Promise<unknown> | null;
+  /** Called right before the run. */
+  restore(): void;
 }
 
 /** Programs kept, by default: beyond, those unused for longest are thrown out. */
@@ -50,6 +59,10 @@ export class Engine {
     this.limit = limit;
   }
 
+  get name(): string {
+    return this.backend.name;
+  }
+
   /** Computes the nodes. `assign[i]` names the buffer whose memory output i takes over. */
   evaluate(nodes: readonly Node[], assign?: readonly (Buffer | null)[]): Evaluation {
     const executable = this.prepare(makeGraph(nodes, assign));
@@ -63,6 +76,7 @@ export class Engine {
   prepare(graph: Graph): Executable {
     let entry = this.programs.get(graph.key);
     if (entry === undefined) {
+      this.checkDtypes(graph);
       entry = { program: null, used: 0 };
       this.programs.set(graph.key, entry);
       if (this.programs.size > this.limit) this.throwOut();
@@ -71,8 +85,21 @@ export class Engine {
     return { graph, sizes: graph.outputs.map((o) => sizeOf(o.shape)), entry };
   }
 
+  /** Throws where a value is of a dtype that the backend has not. */
+  private checkDtypes({ outputs }: Graph): void {
+    const { lacks = [], name } = this.backend;
+    if (lacks.length === 0) return;
+    const bad = topological(outputs).find((node) => lacks.includes(node.dtype));
+    if (bad === undefined) return;
+    const op = (bad.attrs as { fn?: string } | null)?.fn ?? bad.op;
+    throw new DtypeError(op, `the device "${name}" has no ${bad.dtype}`, {
+      hint: 'use x.float(), or a device that has it: device("wasm")',
+      in: bad.scope,
+    });
+  }
+
   private compile(graph: Graph, entry: Entry): Program | Promise<Program> {
-    if (this.ready === undefined) this.ready = this.backend.init() ?? null;
+    if (this.ready === undefined) this.getReady();
     const start = performance.now();
     const structure = withoutData(graph); // programs are kept for long
     const compile = () => this.backend.compile(lower(structure, this.backend.target));
@@ -98,6 +125,19 @@ export class Engine {
     }
   }
 
+  private getReady(): void {
+    const coming = this.backend.init() ?? null;
+    this.ready = coming;
+    coming?.then(
+      () => {
+        this.ready = null;
+      },
+      () => {
+        this.ready = undefined; // the next compile asks again
+      },
+    );
+  }
+
   /** Throws out the older half of the programs, but none that is being made or waited for. */
   private throwOut(): void {
     if (this.tail !== null) return;
@@ -110,33 +150,54 @@ export class Engine {
     }
   }
 
-  /** Runs with the given buffers in the order of the graph's inputs. */
+  /** Runs with the given buffers in the order of the graph's inputs, once those have arrived. */
   execute(
     executable: Executable,
     inputs: readonly Buffer[],
     scalars: readonly number[],
     assign?: readonly (Buffer | null)[],
+    given: Gathering | null = null,
   ): Evaluation {
-    const { graph, sizes, entry } = executable;
+    const { graph, sizes } = executable;
     const { outputs } = graph;
     const buffers: Buffer[] = [];
     for (let i = 0; i < sizes.length; i++) {
       const state = assign?.[i]?.state ?? false;
       buffers.push(new Buffer(outputs[i]!.dtype, sizes[i]!, null, state));
     }
+    return { buffers, done: this.fill(executable, inputs, scalars, buffers, given) };
+  }
+
+  /** Runs into fresh buffers. The promise (null: it is done) is that of the run. */
+  fill(
+    { graph, entry }: Executable,
+    inputs: readonly Buffer[],
+    scalars: readonly number[],
+    buffers: readonly Buffer[],
+    given: Gathering | null,
+  ): Promise<void> | null {
     const known = entry.program ?? this.compile(graph, entry);
     entry.used = ++this.clock;
-    const run = (program: Program) => this.backend.run(program, inputs, scalars, buffers);
-    const before = this.before;
-    if (before === null && !(known instanceof Promise)) {
+    const run = (program: Program) => {
+      given?.restore();
+      return this.backend.run(program, inputs, scalars, buffers);
+    };
+    const { before } = this;
+    const coming = given?.all ?? null;
+    if (before === null && coming === null && !(known instanceof Promise)) {
       const running = run(known);
-      return { buffers, done: running ? this.follow(running) : null };
+      return running ? this.follow(running) : null;
     }
-    const program = (before ?? Promise.resolve()).then(() => known);
+    const program = (before ?? Promise.resolve()).then(() => coming).then(() => known);
     // An object is no promise: it is there once the run has been handed over.
     const handed = program.then((made) => ({ running: run(made) }));
     this.hand(handed);
-    return { buffers, done: this.follow(handed.then(({ running }) => running)) };
+    return this.follow(handed.then(({ running }) => running));
+  }
+
+  /** Whether a run that is asked for now would begin later. */
+  delays({ entry }: Executable): boolean {
+    return this.before !== null || entry.program === null || entry.program instanceof Promise;
   }
 
   /** What is to be waited for before something is asked of the backend. */

@@ -8,7 +8,7 @@ import { show } from "../ir/build.ts";
 import { isFloat, type TypedArray } from "../ir/dtype.ts";
 import { type Graph, makeGraph } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
-import type { Engine, Evaluation, Executable } from "../schedule/engine.ts";
+import type { Engine, Evaluation, Executable, Gathering } from "../schedule/engine.ts";
 import { NumericError } from "../util/errors.ts";
 
 let watching = false;
@@ -37,11 +37,12 @@ export function executeWatched(
   inputs: readonly Buffer[],
   scalars: readonly number[],
   marks: readonly (Buffer | null)[] | undefined,
+  given: Gathering | null,
 ): Evaluation {
   const graph = makeGraph(executable.graph.outputs);
   const mine = graph.inputs.map((n) => inputs[executable.graph.inputs.indexOf(n)]!);
   const values = graph.scalars.map((n) => scalars[executable.graph.scalars.indexOf(n)]!);
-  const result = device.execute(device.prepare(graph), mine, values, marks);
+  const result = device.execute(device.prepare(graph), mine, values, marks, given);
   const checked = checkAll(device, graph, mine, values, result.buffers);
   if (!(checked instanceof Promise)) return result;
   return { buffers: result.buffers, done: Promise.all([result.done, checked]).then(() => {}) };
@@ -71,11 +72,11 @@ function checkAll(
     const found = arrays.map(worst);
     if (found.every((f) => f === null)) return undefined;
     const kind = found.includes("NaN") ? "NaN" : "an infinity";
-    const given = readAll(device, inputs);
+    const read = readAll(device, inputs);
     const blame = (data: readonly TypedArray[]) => {
       throw explain(graph, data, scalars, kind);
     };
-    return given instanceof Promise ? given.then(blame) : blame(given);
+    return read instanceof Promise ? read.then(blame) : blame(read);
   };
   const floats = outputs.filter((buffer) => isFloat(buffer.dtype));
   const results = readAll(device, floats);

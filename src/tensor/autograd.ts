@@ -8,6 +8,7 @@ import { isFloat } from "../ir/dtype.ts";
 import { type Node, sizeOf, topological } from "../ir/node.ts";
 import { ArgumentError, DtypeError, ShapeError, StateError } from "../util/errors.ts";
 import { assignAll, leafOf, limitPending, nodeOf, valueNode, withGrad, wrap } from "./core.ts";
+import { movedTo } from "./place.ts";
 import { Tensor } from "./tensor.ts";
 import { activeTrace } from "./trace.ts";
 
@@ -66,7 +67,8 @@ export function reverse<T extends object>(
     });
     const next = youngest(waiting);
     if (next === null) return found;
-    [from, seeds] = [[historyOf(next)], [waiting.get(next)!]];
+    const before = historyOf(next);
+    [from, seeds] = [[before], [gradientAt(before, waiting.get(next)!)]];
     waiting.delete(next);
   }
 }
@@ -84,6 +86,12 @@ function historyOf(node: Node): Node {
       hint: "compile the function that builds it, or cut it with x.detach()",
     },
   );
+}
+
+/** A gradient where the value lies that it is of: it has come back through a move. */
+function gradientAt({ placed }: Node, g: Node): Node {
+  const stays = placed === null || g.placed === null || g.placed === placed;
+  return stays ? g : movedTo(g, placed);
 }
 
 function add<T>(sums: Map<T, Node>, owner: T, g: Node): void {

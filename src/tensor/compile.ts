@@ -7,7 +7,7 @@ import { env } from "../util/env.ts";
 import { ArgumentError } from "../util/errors.ts";
 import { checkSame } from "./check.ts";
 import { isGradEnabled } from "./core.ts";
-import { engine } from "./device.ts";
+import { engine, engineAt } from "./device.ts";
 import { type Recording, record } from "./record.ts";
 import { fits, makeReplay, type Replay, replay } from "./replay.ts";
 import type { Tensor } from "./tensor.ts";
@@ -136,7 +136,8 @@ function find(variants: Variant[], args: readonly unknown[], tensors: Tensor[]):
 function takes(variant: Variant, args: readonly unknown[], tensors: Tensor[]): boolean {
   const { spec, replay } = variant;
   if (variant.generation !== traceGeneration() || variant.grad !== isGradEnabled()) return false;
-  if (spec.length !== args.length || replay.engine !== engine()) return false;
+  if (spec.length !== args.length) return false;
+  if (variant.recording.place === null && replay.engine !== engine()) return false;
   tensors.length = 0;
   for (let i = 0; i < spec.length; i++) if (!collect(spec[i]!, args[i], tensors)) return false;
   return fits(replay, tensors);
@@ -152,7 +153,7 @@ function makeVariant(fn: AnyFunction, args: readonly unknown[], tensors: Tensor[
     grad: isGradEnabled(),
     spec,
     recording,
-    replay: makeReplay(recording, engine()),
+    replay: makeReplay(recording, engineAt(recording.place)),
     checked: false,
   };
 }

@@ -6,10 +6,11 @@
 import type { Buffer } from "../ir/buffer.ts";
 import { bufferNode, detach, sameShape, show } from "../ir/build.ts";
 import type { TypedArray } from "../ir/dtype.ts";
-import { Node } from "../ir/node.ts";
+import { Node, type Place } from "../ir/node.ts";
 import { ArgumentError, DtypeError, ShapeError, StateError } from "../util/errors.ts";
-import { engineOf } from "./device.ts";
-import { arrivalOf, type Change, evaluate, settled } from "./run.ts";
+import { engineAt, engineOf, placeOf } from "./device.ts";
+import { elementsOf } from "./moves.ts";
+import { type Change, evaluate, settled } from "./run.ts";
 import { Tensor } from "./tensor.ts";
 import { activeTrace, checkEscape, disposed, refuseInTrace, untraced } from "./trace.ts";
 
@@ -51,7 +52,7 @@ export function nodeOf(tensor: Tensor): Node {
     if (node.leaf !== tensor) node = asLeaf(tensor, node);
   } else if (node.leaf === tensor) {
     // It was a leaf until its requiresGrad was set to false.
-    node = node.buffer === null ? detach(node) : bufferNode(node.buffer, node.shape);
+    node = node.buffer === null ? detach(node) : bufferNode(node.buffer, node.shape, node.placed);
     if (tensor.trace === activeTrace()) tensor.current = node;
   }
   return gradEnabled || !node.tracked ? node : detach(node);
@@ -68,7 +69,8 @@ function asLeaf(tensor: Tensor, node: Node): Node {
 
 /** The same value as another node. */
 function twin(node: Node): Node {
-  if (node.buffer !== null && node.origin === null) return bufferNode(node.buffer, node.shape);
+  const { buffer, shape, placed } = node;
+  if (buffer !== null && node.origin === null) return bufferNode(buffer, shape, placed);
   return new Node("reshape", node.dtype, node.shape, [node], null);
 }
 
@@ -132,7 +134,7 @@ function reachesLeaf(root: Node): boolean {
 
 /** The node of a computed value. */
 function dataNode(buffer: Buffer, before: Node, history: History): Node {
-  const node = bufferNode(buffer, before.shape);
+  const node = bufferNode(buffer, before.shape, before.placed);
   if (history === "drop" || !reachesLeaf(before)) return node;
   node.tracked = true;
   node.origin = history === "keep" ? before : node;
@@ -141,6 +143,27 @@ function dataNode(buffer: Buffer, before: Node, history: History): Node {
 }
 
 function compute(tensors: readonly Tensor[], history: History): Promise<void> | null {
+  const places = new Set(tensors.map((t) => t.current.placed));
+  if (places.size === 1) return computeTogether(tensors, history);
+  const runs = [...places].map((place) =>
+    computeTogether(
+      tensors.filter((t) => t.current.placed === place),
+      history,
+    ),
+  );
+  return allOf(runs);
+}
+
+/** Settles when all runs have; null where all are done. */
+function allOf(runs: readonly (Promise<void> | null)[]): Promise<void> | null {
+  const waits = runs.filter((run) => run !== null);
+  if (waits.length === 0) return null;
+  const all = Promise.all(waits).then(() => {});
+  all.catch(() => {}); // reading a result throws it too
+  return all;
+}
+
+function computeTogether(tensors: readonly Tensor[], history: History): Promise<void> | null {
   const before = tensors.map((t) => t.current);
   const result = untraced(() => evaluate(before));
   const changes = tensors.map((tensor, i): Change => {
@@ -150,8 +173,8 @@ function compute(tensors: readonly Tensor[], history: History): Promise<void> | 
   return settled(result, changes);
 }
 
-/** Computes tensors in one program; their nodes become data. What has history keeps it, so that
- *  `loss.backward()` works after `await loss.item()`. */
+/** Computes tensors in one program (for each device that they were placed on); their nodes become data.
+ *  What has history keeps it, so that `loss.backward()` works after `await loss.item()`. */
 export function realize(tensors: readonly Tensor[]): Promise<void> | null {
   for (const t of tensors) checkOutside(t);
   const pending = tensors.filter((t) => t.current.op !== "buffer");
@@ -177,15 +200,7 @@ export function hostElements(tensor: Tensor): TypedArray | null {
  *  answers later. */
 export function readTensor(tensor: Tensor): TypedArray | Promise<TypedArray> {
   realize([tensor]);
-  const buffer = tensor.current.buffer as Buffer;
-  const device = engineOf(buffer);
-  const arrival = arrivalOf(buffer);
-  if (arrival === undefined) return device.read(buffer);
-  if (device.backend.queues !== true) return arrival.then(() => device.read(buffer));
-  // Asked for now, before whatever is run next; it counts once the run that makes it does.
-  const elements = Promise.resolve(device.read(buffer));
-  elements.catch(() => {});
-  return arrival.then(() => elements);
+  return elementsOf(tensor.current.buffer as Buffer);
 }
 
 /** Ends the use of a tensor. Its data goes at once unless a lazy value may still read it. */
@@ -198,8 +213,9 @@ export function dispose(tensor: Tensor): void {
   if (buffer !== null && !buffer.shared) engineOf(buffer).free(buffer);
 }
 
-/** Gives tensors new values, all computed in one program that also computes `readers`, so that what was
- *  built on the old values keeps its meaning. Inside a trace it is recorded instead. */
+/** Gives tensors new values, all computed in one program (for each device that they were placed on) that
+ *  also computes `readers`, so that what was built on the old values keeps its meaning. Inside a trace it
+ *  is recorded instead. */
 export function assignAll(
   targets: readonly Tensor[],
   values: readonly Node[],
@@ -221,10 +237,29 @@ export function assignAll(
     checkEscape(t.trace);
     return t.current.op !== "buffer" && !targets.includes(t);
   });
+  const chosen = targets.map((t, i) => t.current.placed ?? values[i]!.placed);
+  const first = chosen.find((place) => place !== null) ?? null;
+  const places = chosen.map((place) => place ?? first); // what nobody placed goes along
+  const apart = (t: Tensor) => t.current.placed !== null && t.current.placed !== first;
+  compute(waiting.filter(apart), "drop");
+  const along = waiting.filter((t) => !apart(t));
+  const runs = [...new Set([first, ...places])].map((place) => {
+    const mine = <T>(list: readonly T[]) => list.filter((_, i) => places[i] === place);
+    return assignTogether(place, mine(targets), mine(values), place === first ? along : []);
+  });
+  return allOf(runs);
+}
+
+function assignTogether(
+  place: Place | null,
+  targets: readonly Tensor[],
+  values: readonly Node[],
+  readers: readonly Tensor[],
+): Promise<void> | null {
   const into = targets.map((t) => t.current.buffer);
-  const nodes = [...values, ...waiting.map((t) => t.current)];
-  const all = [...targets, ...waiting];
-  const result = evaluate(nodes, [...into, ...waiting.map(() => null)]);
+  const nodes = [...values, ...readers.map((t) => t.current)];
+  const all = [...targets, ...readers];
+  const result = evaluate(nodes, [...into, ...readers.map(() => null)], engineAt(place));
   const changes = all.map((tensor, i): Change => {
     const after = dataNode(result.buffers[i]!, tensor.current, "drop");
     return { tensor, before: tensor.current, after };
@@ -234,6 +269,7 @@ export function assignAll(
 
 function checkFits(target: Tensor, value: Node): void {
   checkEscape(target.trace);
+  placeOf([target.current, value], "assign");
   if (!sameShape(target.shape, value.shape)) {
     const shapes = `a tensor of shape ${show(target.shape)} cannot become ${show(value.shape)}`;
     throw new ShapeError("assign", shapes);

@@ -8,7 +8,7 @@ import { type Node, type Shape, sizeOf } from "../ir/node.ts";
 import { StateError } from "../util/errors.ts";
 import { Rng } from "../util/rng.ts";
 import { nodeOf, wrap } from "./core.ts";
-import { bufferOf } from "./device.ts";
+import { bufferOf, type DeviceLike } from "./device.ts";
 import {
   argumentError,
   checkDtype,
@@ -21,6 +21,7 @@ import {
   shapeError,
 } from "./ops/common.ts";
 import * as n from "./ops/nodes.ts";
+import { placeOn } from "./place.ts";
 import { nextBase, nextRandom } from "./random.ts";
 import type { NestedArray, TensorData } from "./shape-types.ts";
 import type { Tensor } from "./tensor.ts";
@@ -30,6 +31,8 @@ export interface TensorOptions {
   dtype?: DType | undefined;
   /** Whether `backward` gives it a gradient. */
   requiresGrad?: boolean | undefined;
+  /** The device that it is placed on: see `Tensor.to`. */
+  device?: DeviceLike | undefined;
 }
 
 /** `zeros(2, 3)`, `zeros([2, 3])`, each with options at the end. */
@@ -60,7 +63,7 @@ function checkOptions(op: string, options: TensorOptions): void {
 }
 
 function finish(node: Node, options: TensorOptions): Tensor {
-  const out = wrap(node);
+  const out = options.device === undefined ? wrap(node) : placeOn(wrap(node), options.device);
   if (options.requiresGrad) {
     if (!isFloat(node.dtype)) {
       throw dtypeError("requiresGrad", `only float tensors have gradients, got ${node.dtype}`);

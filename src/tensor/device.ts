@@ -1,17 +1,23 @@
-// The device that computes: one engine for each backend, one of them current.
-// Not here: tensors, or backends (backend/).
+// The device that computes: one engine for each backend, one of them current. A program runs where its
+// operands were placed, else on the current one. Not here: placing tensors and moving their elements
+// (place.ts, run.ts), or backends (backend/).
 
 import type { Backend } from "../backend/backend.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { Buffer } from "../ir/buffer.ts";
 import { copyArray, type DType, isFloat, type TypedArray } from "../ir/dtype.ts";
+import { type Node, type Place, twoPlaces } from "../ir/node.ts";
 import { Engine } from "../schedule/engine.ts";
 import { env, strictMode } from "../util/env.ts";
 import { ArgumentError, DeviceError } from "../util/errors.ts";
 import { makeWasm } from "./makers.ts";
 import { activeTrace, bumpGeneration, refuseInTrace } from "./trace.ts";
 
+/** A device that this library knows. */
 export type DeviceName = "wasm" | "reference";
+
+/** A device for tensors to lie on: its name, or a Backend of your own. */
+export type DeviceLike = DeviceName | Backend;
 
 /** What a device is asked for. */
 export interface DeviceOptions {
@@ -47,8 +53,9 @@ function pick(): Engine {
 }
 
 /**
- * Makes a device current, by name or as a Backend of your own, and returns its engine. Tensors move by
- * themselves when they are next used. Without an argument: the engine in use.
+ * Makes a device current, by name or as a Backend of your own, and returns its engine. Tensors that
+ * nobody placed (`x.to("wasm")`) move by themselves when they are next used. Without an argument: the
+ * engine in use.
  *
  * A strict device is one of its own, beside the quick one: it has no relaxed instructions, sums in a
  * fixed order and leaves out algorithms that round otherwise, so that the same program gives the same
@@ -65,6 +72,14 @@ function pick(): Engine {
 export function device(which?: DeviceName | Backend, options: DeviceOptions = {}): Engine {
   if (which === undefined) return engine();
   refuseInTrace("device");
+  const found = engineOn(which, options);
+  if (current !== found) bumpGeneration();
+  current = found;
+  return found;
+}
+
+/** The engine of a device, which need not be current. */
+export function engineOn(which: DeviceName | Backend, options: DeviceOptions = {}): Engine {
   if (typeof which !== "string" && typeof which?.run !== "function") {
     throw new ArgumentError("device", "takes a name or a Backend", { hint: 'device("wasm")' });
   }
@@ -74,14 +89,17 @@ export function device(which?: DeviceName | Backend, options: DeviceOptions = {}
     });
   }
   const name = which === "wasm" && strictMode(options.strict) ? "wasm strict" : which;
-  let found = engines.find((e) => (typeof name === "string" ? e.backend.name : e.backend) === name);
+  let found = engines.find((e) => (typeof name === "string" ? e.name : e.backend) === name);
   if (found === undefined) {
     found = new Engine(typeof which === "string" ? make(which, options) : which);
     engines.push(found);
   }
-  if (current !== found) bumpGeneration();
-  current = found;
   return found;
+}
+
+/** Whether a string is the name of a device. */
+export function isDeviceName(name: string): name is DeviceName {
+  return Object.hasOwn(makers, name);
 }
 
 function make(name: DeviceName, options: DeviceOptions): Backend {
@@ -90,12 +108,43 @@ function make(name: DeviceName, options: DeviceOptions): Backend {
   throw new ArgumentError("device", `no device "${name}"`, { hint: `use ${names.join(" or ")}` });
 }
 
+/** The engine of a place; the current one for what may go anywhere. */
+export function engineAt(place: Place | null): Engine {
+  return (place as Engine | null) ?? engine();
+}
+
+/** The engine on which nodes are to be computed: where one of them was placed, else the current one. */
+export function engineFor(nodes: readonly Node[]): Engine {
+  return engineAt(placeOf(nodes));
+}
+
+/** Where nodes were placed; null: anywhere. Throws where that is more than one device. */
+export function placeOf(nodes: readonly Node[], op = "compile"): Place | null {
+  let place: Place | null = null;
+  for (const { placed } of nodes) {
+    if (placed === null || placed === place) continue;
+    if (place !== null) throw twoPlaces(op, place, placed);
+    place = placed;
+  }
+  return place;
+}
+
 /** The engine that can read a buffer: the current one, unless another device alone has the elements. */
 export function engineOf(buffer: Buffer): Engine {
-  const here = engine();
-  if (buffer.host !== null || buffer.owner === null) return here;
-  if (engines.length === 1 || buffer.owner === here.backend.name) return here;
-  return engines.find((e) => e.backend.name === buffer.owner) ?? here;
+  return ownerOf(buffer) ?? engine();
+}
+
+/** The engine of the device that alone has the elements; null where the host has them too, or nobody
+ *  knows that device. */
+export function ownerOf(buffer: Buffer): Engine | null {
+  if (buffer.host !== null || buffer.owner === null) return null;
+  if (buffer.owner === current?.name) return current;
+  return engines.find((e) => e.name === buffer.owner) ?? null;
+}
+
+/** Whether there is more than one device that data could lie on. */
+export function hasSeveral(): boolean {
+  return engines.length > 1;
 }
 
 /** A buffer with a copy of the user's elements: on the device that is at work, where that saves a copy,
@@ -105,24 +154,4 @@ export function bufferOf(elements: TypedArray, dtype: DType): Buffer {
   const here = isFloat(dtype) && current !== null && activeTrace() === null;
   if (!here || !current!.place(buffer, elements)) buffer.host = copyArray(elements);
   return buffer;
-}
-
-/** Moves buffers that only another device has to the host, where the current one finds them. */
-export function bring(buffers: readonly Buffer[]): void {
-  if (engines.length === 1) return;
-  const here = engine();
-  for (const buffer of buffers) {
-    const there = engineOf(buffer);
-    if (there === here) continue;
-    const elements = there.read(buffer);
-    if (elements instanceof Promise) throw notHereYet(there, here);
-    buffer.host = elements as TypedArray;
-  }
-}
-
-function notHereYet(there: Engine, here: Engine): DeviceError {
-  const names = `"${there.backend.name}" and is wanted on "${here.backend.name}"`;
-  return new DeviceError("device", `a tensor lies on ${names}, but cannot be read at once`, {
-    hint: "read it with await t.data() and make a new tensor of the elements",
-  });
 }

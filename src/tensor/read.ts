@@ -6,7 +6,6 @@ import type { DType, TypedArray } from "../ir/dtype.ts";
 import { type Shape, sizeOf } from "../ir/node.ts";
 import { DeviceError } from "../util/errors.ts";
 import { checkOutside, hostElements, readTensor } from "./core.ts";
-import { engine } from "./device.ts";
 import { argumentError } from "./ops/common.ts";
 import { format } from "./print.ts";
 import type { NestedArray } from "./shape-types.ts";
@@ -37,7 +36,7 @@ export function readSync(x: Tensor, op: string): TypedArray {
   const found = readTensor(x);
   if (!(found instanceof Promise)) return found;
   found.catch(() => {});
-  throw new DeviceError(op, `the device "${engine().backend.name}" answers later`, {
+  throw new DeviceError(op, `the device "${x.device}" answers later`, {
     hint: "use await x.data(), x.item() or x.array()",
   });
 }

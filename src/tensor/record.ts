@@ -5,8 +5,9 @@
 import { Buffer } from "../ir/buffer.ts";
 import { bufferNode } from "../ir/build.ts";
 import { type Graph, makeGraph } from "../ir/graph.ts";
-import { type Node, sizeOf } from "../ir/node.ts";
+import { type Node, type Place, sizeOf } from "../ir/node.ts";
 import { ArgumentError } from "../util/errors.ts";
+import { placeOf } from "./device.ts";
 import { Tensor } from "./tensor.ts";
 import { checkEscape, Trace, withTrace } from "./trace.ts";
 import { flatten, type Spec, unflatten } from "./tree.ts";
@@ -33,6 +34,8 @@ export interface GradGuard {
 
 export interface Recording {
   readonly graph: Graph;
+  /** The device that some of its tensors were placed on; null: it runs on the current one. */
+  readonly place: Place | null;
   readonly trace: Trace;
   readonly args: readonly ArgumentGuard[];
   /** Positions that must not be given the same tensor as another: they are assigned or have gradients. */
@@ -111,8 +114,8 @@ function recordOnce(
 
 function makeStandIn(given: Tensor, at: number, trace: Trace, pinned: boolean): StandIn {
   if (pinned) return { at, given, own: given, node: null };
-  const { dtype, shape } = given.current;
-  const node = bufferNode(new Buffer(dtype, sizeOf(shape), null), shape);
+  const { dtype, shape, placed } = given.current;
+  const node = bufferNode(new Buffer(dtype, sizeOf(shape), null), shape, placed);
   const own = new Tensor(node, trace);
   own.requiresGrad = given.requiresGrad;
   own.grad = given.grad;
@@ -160,10 +163,13 @@ function finish(
     const owner = ownerOf(t);
     return owner === null ? { output: output(t.current) } : { owner };
   });
+  const targets = [...trace.assigned.keys()].map((t) => t.current);
+  const place = placeOf([...outputs, ...targets]);
   const graph = makeGraph(outputs, into);
   undo(trace);
   return {
     graph,
+    place,
     trace,
     args: tensors.map((t) => guardOf(standIns.get(t)!)),
     delicate: delicateOf(tensors, assigned),

@@ -61,6 +61,7 @@ export function fits(replay: Replay, tensors: readonly Tensor[]): boolean {
     if (tensor.trace !== null) checkEscape(tensor.trace);
     const { current } = tensor;
     if (current.dtype !== node.dtype || !sameShape(current.shape, node.shape)) return false;
+    if (current.placed !== node.placed) return false;
     if (tensor.requiresGrad !== requiresGrad || (pinned !== null && pinned !== tensor))
       return false;
     if (pinned === null && changing.has(tensor)) return false;
@@ -148,7 +149,8 @@ function assignNow(replay: Replay, tensors: readonly Tensor[], run: Run): void {
     if (node === replay.nodes[i] && !node.buffer!.shared) {
       node.buffer = run.buffers[i]!;
     } else {
-      tensor.current = replay.nodes[i] = bufferNode(run.buffers[i]!, node.shape);
+      const { shape, placed } = node;
+      tensor.current = replay.nodes[i] = bufferNode(run.buffers[i]!, shape, placed);
     }
   }
   for (let i = 0; i < grads.length; i++) {
@@ -161,8 +163,8 @@ function gradAfter({ recording }: Replay, run: Run, i: number): Tensor | null {
   return typeof value === "number" ? outputTensor(recording, run, value) : value;
 }
 
-function outputTensor({ graph }: Recording, run: Run, output: number): Tensor {
-  return new Tensor(bufferNode(run.buffers[output]!, graph.outputs[output]!.shape), null);
+function outputTensor({ graph, place }: Recording, run: Run, output: number): Tensor {
+  return new Tensor(bufferNode(run.buffers[output]!, graph.outputs[output]!.shape, place), null);
 }
 
 /** The results arrive later, or not at all. */
@@ -171,7 +173,8 @@ function assignLater(replay: Replay, tensors: readonly Tensor[], run: Run): void
   const changes = assigned.map((owner, i): Change => {
     const tensor = resolve(owner, tensors);
     const before = tensor.current;
-    return { tensor, before, after: bufferNode(run.buffers[i]!, before.shape) };
+    const after = bufferNode(run.buffers[i]!, before.shape, before.placed);
+    return { tensor, before, after };
   });
   replay.nodes.fill(null);
   const gradChanges = grads.map(({ owner }, i) => {

@@ -7,12 +7,14 @@ import { makeGraph } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
 import type { Engine, Evaluation, Executable } from "../schedule/engine.ts";
 import { detectsNaN, executeWatched } from "./anomaly.ts";
-import { bring, engine } from "./device.ts";
+import { engineFor } from "./device.ts";
+import { bring, expect } from "./moves.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** A run that was asked for. */
 export interface Run extends Evaluation {
   readonly inputs: readonly Buffer[];
+  readonly device: Engine;
 }
 
 /** What a run does to a tensor. */
@@ -24,27 +26,23 @@ export interface Change {
 
 /** Why the results of a failed run are missing. */
 const failures = new WeakMap<Buffer, { readonly error: unknown }>();
-/** When the data of a buffer will be there, and known to count. */
-const arrivals = new WeakMap<Buffer, Promise<void>>();
 /** From the node of a value that a failed run should have made to the one that it should have replaced. */
 const replaced = new WeakMap<Node, Node>();
 
 /** Stands for every assigned buffer when results are made: what is assigned is state from then on. */
 const state = new Buffer("float32", 0, null, true);
 
-/** Settles with the run that fills a buffer; undefined where that was done at once. */
-export function arrivalOf(buffer: Buffer): Promise<void> | undefined {
-  return arrivals.get(buffer);
-}
-
 /** For each output of a program, whether it is an assignment. */
 export function stateMarks(assigned: readonly unknown[]): (Buffer | null)[] {
   return assigned.map((target) => (target ? state : null));
 }
 
-/** Computes nodes now; `assign[i]` is the buffer that output i replaces, if any. */
-export function evaluate(nodes: readonly Node[], assign?: readonly (Buffer | null)[]): Run {
-  const device = engine();
+/** Computes nodes now, where they were placed or else on the current device; `assign[i]` is the buffer that output i replaces, if any. */
+export function evaluate(
+  nodes: readonly Node[],
+  assign?: readonly (Buffer | null)[],
+  device: Engine = engineFor(nodes),
+): Run {
   const executable = device.prepare(makeGraph(nodes, assign));
   const { inputs, scalars } = executable.graph;
   const buffers = inputs.map((n) => n.buffer as Buffer);
@@ -61,11 +59,11 @@ export function execute(
   marks: readonly (Buffer | null)[] | undefined,
 ): Run {
   try {
-    bring(inputs);
+    const given = bring(inputs, device, device.delays(executable));
     const result = detectsNaN()
-      ? executeWatched(device, executable, inputs, scalars, marks)
-      : device.execute(executable, inputs, scalars, marks);
-    return { buffers: result.buffers, done: result.done, inputs };
+      ? executeWatched(device, executable, inputs, scalars, marks, given)
+      : device.execute(executable, inputs, scalars, marks, given);
+    return { buffers: result.buffers, done: result.done, inputs, device };
   } catch (error) {
     throw rootOf(inputs, error);
   }
@@ -98,7 +96,7 @@ export function settled(
     throw root;
   });
   guarded.catch(() => {});
-  for (const buffer of run.buffers) arrivals.set(buffer, guarded);
+  expect(run.buffers, run.device, guarded);
   return guarded;
 }
 

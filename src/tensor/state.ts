@@ -9,7 +9,8 @@ import { type Node, type Shape, sizeOf } from "../ir/node.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { assignAll, nodeOf, noGrad, realize } from "./core.ts";
 import { engineOf } from "./device.ts";
-import { arrivalOf } from "./run.ts";
+import { arrivalOf } from "./moves.ts";
+import { movedTo } from "./place.ts";
 import { Tensor } from "./tensor.ts";
 import { untraced } from "./trace.ts";
 
@@ -40,10 +41,10 @@ function dtypeOf(host: TypedArray): DType {
 /** The value of a tensor now, as a tensor of its own that later updates do not change. */
 export function snapshot(tensor: Tensor): Tensor {
   if (tensor.current.op !== "buffer") untraced(() => realize([tensor]));
-  const { buffer, shape } = tensor.current;
+  const { buffer, shape, placed } = tensor.current;
   if (buffer === null) return new Tensor(tensor.current, null);
   buffer.shared = true; // an update in place must save the elements first
-  return new Tensor(bufferNode(buffer, shape), null);
+  return new Tensor(bufferNode(buffer, shape, placed), null);
 }
 
 /** Gives tensors new values of the same shape, all or none. Values are copied. Flat typed arrays are
@@ -54,7 +55,7 @@ export function setState(pairs: readonly (readonly [Tensor, Tensor | TypedArray]
   for (const [target, value] of pairs) {
     const host = hostCopy(target.dtype, value);
     if (host) onHost.push([target, stateNode(host, target.shape, target.dtype)]);
-    else elsewhere.push([target, noGrad(() => cast(nodeOf(value as Tensor), target.dtype))]);
+    else elsewhere.push([target, valueFor(target, value as Tensor)]);
   }
   if (elsewhere.length > 0) {
     assignAll(
@@ -62,7 +63,20 @@ export function setState(pairs: readonly (readonly [Tensor, Tensor | TypedArray]
       elsewhere.map(([, node]) => node),
     );
   }
-  for (const [target, node] of onHost) target.current = node;
+  for (const [target, node] of onHost) {
+    node.placed = target.current.placed;
+    target.current = node;
+  }
+}
+
+/** The value as the target may take it: moved, if both were placed and not on one device. */
+function valueFor(target: Tensor, value: Tensor): Node {
+  return noGrad(() => {
+    const { placed } = target.current;
+    const node = nodeOf(value);
+    const apart = placed !== null && node.placed !== null && node.placed !== placed;
+    return cast(apart ? movedTo(node, placed) : node, target.dtype);
+  });
 }
 
 // A copy of the elements in a dtype, if they are on the host, or were brought from it.

@@ -7,6 +7,7 @@ import { type Node, type Shape, sizeOf } from "../ir/node.ts";
 import { backward } from "./autograd.ts";
 import * as core from "./core.ts";
 import { fromArray, type TensorOptions } from "./create.ts";
+import { engine } from "./device.ts";
 import { assignValue } from "./ops/assign.ts";
 import { argumentError, axisOf, dtypeError } from "./ops/common.ts";
 import { ShapeMethods } from "./ops/shape-methods.ts";
@@ -66,6 +67,11 @@ export class Tensor<S extends Shape = Shape> extends ShapeMethods {
   size(axis: number): number;
   size(axis?: number): S | number {
     return axis === undefined ? this.shape : this.shape[axisOf("size", axis, this.shape)];
+  }
+
+  /** The name of the device that it was placed on; without that, of the current one: there it goes. */
+  get device(): string {
+    return (this.current.placed ?? engine()).name;
   }
 
   // gradients

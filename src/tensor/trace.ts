@@ -5,6 +5,7 @@
 import { Buffer } from "../ir/buffer.ts";
 import { binary, bufferNode, constant, scalar } from "../ir/build.ts";
 import { type Node, sizeOf } from "../ir/node.ts";
+import { callingMethod } from "../util/calling.ts";
 import { StateError } from "../util/errors.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -39,8 +40,8 @@ export class Trace {
   placeholder(tensor: Tensor): Node {
     const known = this.entered.get(tensor);
     if (known) return known;
-    const { dtype, shape } = tensor.current;
-    const node = bufferNode(new Buffer(dtype, sizeOf(shape), null), shape);
+    const { dtype, shape, placed } = tensor.current;
+    const node = bufferNode(new Buffer(dtype, sizeOf(shape), null), shape, placed);
     this.entered.set(tensor, node);
     return node;
   }
@@ -141,7 +142,7 @@ export const disposed = new Trace();
 export function checkEscape(trace: Trace | null): void {
   if (trace !== null && trace !== active) {
     if (trace === disposed) {
-      throw new StateError(callingMethod(), "a tensor was used after its dispose()");
+      throw new StateError(callingMethod() ?? "tensor", "a tensor was used after its dispose()");
     }
     for (let around = active?.outer; around; around = around.outer) if (around === trace) return;
     if (trace instanceof LoopTrace) {
@@ -157,12 +158,6 @@ export function checkEscape(trace: Trace | null): void {
       },
     );
   }
-}
-
-/** The method of a tensor that the user called, as far as the engine's stack tells. */
-function callingMethod(): string {
-  const methods = [...(new Error().stack ?? "").matchAll(/\bTensor\.(?:async )?(\w+) /g)];
-  return methods.at(-1)?.[1] ?? "tensor";
 }
 
 /** Throws if a function is being traced: what happens on the host would happen once, not at each call. */

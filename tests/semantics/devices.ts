@@ -1,6 +1,6 @@
 // The devices on which the meaning of tensors is tested: it must be the same on all of them. "late" answers
-// every run and read after a while, "remote" is spoken to by messages alone, "flaky" fails the runs it is
-// told to.
+// every run and read after a while, a "card" besides keeps what it computes to itself, "remote" is spoken
+// to by messages alone, "flaky" fails the runs it is told to.
 import { describe } from "vitest";
 import type { Backend, Program } from "../../src/backend/backend.ts";
 import { LateBackend } from "../../src/backend/late.ts";
@@ -11,15 +11,18 @@ import { device } from "../../src/tensor/device.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { DeviceError } from "../../src/util/errors.ts";
 import { loopback } from "../remote/loopback.ts";
+import { Card } from "./card.ts";
 
 const late = new LateBackend(new ReferenceBackend());
 const remote = loopback(new ReferenceBackend(), "remote reference").backend;
+const card = new Card("card");
 
 const devices: Record<string, () => Engine> = {
   reference: () => device("reference"),
   wasm: () => device("wasm"),
   late: () => device(late),
   remote: () => device(remote),
+  card: () => device(card),
 };
 
 /** The same tests on every device; `use` makes it current and gives its engine. */

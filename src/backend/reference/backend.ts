@@ -46,7 +46,7 @@ export class ReferenceBackend implements Backend {
   discard(): void {}
 
   /** There is no device's copy. */
-  free(): void {}
+  free(_buffer: Buffer): void {}
 
   describe(): Record<string, string | number | boolean> {
     return { threads: 1, arithmetic: "float64, rounded per op" };

@@ -6,6 +6,8 @@ import { type DType, isFloat, promote } from "../../ir/dtype.ts";
 import { Node } from "../../ir/node.ts";
 import type { BinaryOp, CompareOp, UnaryOp } from "../../ir/op.ts";
 import { nodeOf, wrap } from "../core.ts";
+import { type DeviceLike, isDeviceName } from "../device.ts";
+import { placeOn } from "../place.ts";
 import type { Operand } from "../shape-types.ts";
 import { Tensor } from "../tensor.ts";
 import {
@@ -338,7 +340,9 @@ export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
   return wrap(n.where(nodeOf(mask), fill, b.broadcastTo(node, shape)));
 }
 
-export function to(x: Tensor, dtype: DType): Tensor {
+export function to(x: Tensor, where: DType | DeviceLike): Tensor {
+  if (typeof where !== "string" || isDeviceName(where)) return placeOn(x, where);
+  const dtype = where;
   checkDtype("to", dtype);
   return x.dtype === dtype ? x : apply(x, (v) => b.cast(v, dtype));
 }

@@ -3,6 +3,7 @@
 // a file has an end; Tensor extends it. Imported by tensor.ts alone.
 
 import type { DType } from "../../ir/dtype.ts";
+import type { DeviceLike } from "../device.ts";
 import type { Axes, Operand, ReduceOptions, ValuesAndIndices } from "../shape-types.ts";
 import type { Tensor } from "../tensor.ts";
 import * as act from "./activations.ts";
@@ -473,9 +474,10 @@ export abstract class MathMethods {
 
   // dtypes
 
-  /** In another dtype; floats are truncated to ints. */
-  to(this: Tensor, dtype: DType): Tensor {
-    return el.to(this, dtype);
+  /** In another dtype (floats are truncated to ints); or placed on a device: what is computed from it
+   *  is computed there, and joining it with what was placed elsewhere is an error. */
+  to(this: Tensor, where: DType | DeviceLike): Tensor {
+    return el.to(this, where);
   }
   float(this: Tensor): Tensor {
     return el.to(this, "float32");
