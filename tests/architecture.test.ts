@@ -40,6 +40,7 @@ const mayImport: Record<string, readonly string[]> = {
     "backend/webgpu/backend.ts",
   ],
   // A wrapper of any backend that answers late, for tests.
+  "backend/imported.ts": [...handedToBackends, "backend/backend.ts"],
   "backend/late.ts": [...handedToBackends, "backend/backend.ts"],
   "backend/null/": [...handedToBackends, "backend/backend.ts"],
   "tensor/": ["util/", "ir/", "autodiff/", "schedule/", "backend/"],

@@ -3,6 +3,7 @@
 // (place.ts, run.ts), or backends (backend/).
 
 import type { Backend } from "../backend/backend.ts";
+import { ImportedBackend } from "../backend/imported.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { Buffer } from "../ir/buffer.ts";
 import { copyArray, type DType, isFloat, type TypedArray } from "../ir/dtype.ts";
@@ -14,7 +15,7 @@ import { makeWasm } from "./makers.ts";
 import { activeTrace, bumpGeneration, refuseInTrace } from "./trace.ts";
 
 /** A device that this library knows. */
-export type DeviceName = "wasm" | "reference";
+export type DeviceName = "wasm" | "webgpu" | "reference";
 
 /** A device for tensors to lie on: its name, or a Backend of your own. */
 export type DeviceLike = DeviceName | Backend;
@@ -28,8 +29,15 @@ export interface DeviceOptions {
 
 const makers: { [K in DeviceName]: (options: DeviceOptions) => Backend } = {
   wasm: makeWasm,
+  // Imported when it is first used: a page that never names it does not load it.
+  webgpu: () => new ImportedBackend("webgpu", loadWebgpu, { queues: true, lacks: ["float64"] }),
   reference: () => new ReferenceBackend(),
 };
+
+async function loadWebgpu(): Promise<Backend> {
+  const { WebgpuBackend } = await import("../backend/webgpu/backend.ts");
+  return new WebgpuBackend();
+}
 
 const engines: Engine[] = [];
 let current: Engine | null = null;
@@ -54,8 +62,11 @@ function pick(): Engine {
 
 /**
  * Makes a device current, by name or as a Backend of your own, and returns its engine. Tensors that
- * nobody placed (`x.to("wasm")`) move by themselves when they are next used. Without an argument: the
+ * nobody placed (`x.to("webgpu")`) move by themselves when they are next used. Without an argument: the
  * engine in use.
+ *
+ * "webgpu" answers later, so values are read with `await`; that there is no adapter shows at the first
+ * read, or in `await devices()`.
  *
  * A strict device is one of its own, beside the quick one: it has no relaxed instructions, sums in a
  * fixed order and leaves out algorithms that round otherwise, so that the same program gives the same
@@ -137,9 +148,13 @@ export function engineOf(buffer: Buffer): Engine {
 /** The engine of the device that alone has the elements; null where the host has them too, or nobody
  *  knows that device. */
 export function ownerOf(buffer: Buffer): Engine | null {
-  if (buffer.host !== null || buffer.owner === null) return null;
-  if (buffer.owner === current?.name) return current;
-  return engines.find((e) => e.name === buffer.owner) ?? null;
+  return buffer.host === null ? engineNamed(buffer.owner) : null;
+}
+
+/** The engine of a device by its name; null where nobody knows it. */
+export function engineNamed(name: string | null): Engine | null {
+  if (name === null) return null;
+  return name === current?.name ? current : (engines.find((e) => e.name === name) ?? null);
 }
 
 /** Whether there is more than one device that data could lie on. */

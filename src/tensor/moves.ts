@@ -5,7 +5,7 @@
 import type { Buffer } from "../ir/buffer.ts";
 import type { TypedArray } from "../ir/dtype.ts";
 import type { Engine, Gathering } from "../schedule/engine.ts";
-import { engineOf, hasSeveral, ownerOf } from "./device.ts";
+import { engineNamed, engineOf, hasSeveral, ownerOf } from "./device.ts";
 
 /** A buffer that a run on a device that answers later is to fill. */
 interface Arrival {
@@ -96,7 +96,7 @@ function toHost(buffer: Buffer): Promise<TypedArray> | null {
 
 /** The host has the elements now; the device that had them need keep them no longer. */
 function settle(buffer: Buffer, elements: TypedArray): TypedArray {
-  const there = ownerOf(buffer);
+  const there = engineNamed(buffer.owner);
   buffer.host ??= elements;
   there?.free(buffer);
   return elements;

@@ -37,7 +37,8 @@ export function stateMarks(assigned: readonly unknown[]): (Buffer | null)[] {
   return assigned.map((target) => (target ? state : null));
 }
 
-/** Computes nodes now, where they were placed or else on the current device; `assign[i]` is the buffer that output i replaces, if any. */
+/** Computes nodes now, where they were placed or else on the current device; `assign[i]` is the buffer
+ *  that output i replaces, if any. */
 export function evaluate(
   nodes: readonly Node[],
   assign?: readonly (Buffer | null)[],
