@@ -89,7 +89,8 @@ export class Engine {
   private checkDtypes({ outputs }: Graph): void {
     const { lacks = [], name } = this.backend;
     if (lacks.length === 0) return;
-    const bad = topological(outputs).find((node) => lacks.includes(node.dtype));
+    const all = topological(outputs).filter((node) => lacks.includes(node.dtype));
+    const bad = all.find((node) => node.src.length > 0) ?? all[0];
     if (bad === undefined) return;
     const op = (bad.attrs as { fn?: string } | null)?.fn ?? bad.op;
     throw new DtypeError(op, `the device "${name}" has no ${bad.dtype}`, {
