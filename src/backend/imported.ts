@@ -1,8 +1,10 @@
 // ImportedBackend: stands for a backend whose code is imported when it is first wanted, so that pages
-// which never ask for it do not load it. Until then it has nothing. Not here: the backend itself.
+// which never ask for it do not load it, nor the lowering that it needs. Until then it has nothing.
+// Not here: the backend itself.
 
 import type { Buffer } from "../ir/buffer.ts";
 import type { DType, TypedArray } from "../ir/dtype.ts";
+import type { Graph } from "../ir/graph.ts";
 import type { Plan, Target } from "../schedule/plan.ts";
 import { StateError } from "../util/errors.ts";
 import type { Backend, Program } from "./backend.ts";
@@ -10,15 +12,24 @@ import type { Backend, Program } from "./backend.ts";
 /** What is known of the backend before it is there: see Backend. */
 type Known = Pick<Backend, "queues" | "lacks">;
 
+/** What is imported. */
+export interface Imports {
+  readonly backend: Backend;
+  readonly lower: (graph: Graph, target: Target | null) => Plan;
+}
+
 export class ImportedBackend implements Backend {
   readonly name: string;
   readonly queues: boolean;
   readonly lacks: readonly DType[];
-  private readonly load: () => Promise<Backend>;
+  /** Graphs come as they are: how they are lowered is imported too. */
+  readonly target = null;
+  private readonly load: () => Promise<Imports>;
   private inner: Backend | null = null;
+  private lower: Imports["lower"] | null = null;
   private ready: Promise<void> | null = null;
 
-  constructor(name: string, load: () => Promise<Backend>, known: Known = {}) {
+  constructor(name: string, load: () => Promise<Imports>, known: Known = {}) {
     this.name = name;
     this.load = load;
     this.queues = known.queues ?? false;
@@ -35,9 +46,10 @@ export class ImportedBackend implements Backend {
   }
 
   private async start(): Promise<void> {
-    const inner = await this.load();
-    await inner.init();
-    this.inner = inner;
+    const { backend, lower } = await this.load();
+    await backend.init();
+    this.lower = lower;
+    this.inner = backend;
   }
 
   private get up(): Backend {
@@ -45,16 +57,13 @@ export class ImportedBackend implements Backend {
     throw new StateError(this.name, "the device has not answered init yet");
   }
 
-  get target(): Target | null {
-    return this.up.target;
-  }
-
   takesFrom(device: string): boolean {
     return this.inner?.takesFrom?.(device) ?? false;
   }
 
-  compile(plan: Plan): Program | Promise<Program> {
-    return this.up.compile(plan);
+  compile({ graph }: Plan): Program | Promise<Program> {
+    const { up, lower } = this;
+    return up.compile(lower!(graph, up.target));
   }
 
   run(

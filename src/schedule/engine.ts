@@ -90,9 +90,10 @@ export class Engine {
     const { lacks = [], name } = this.backend;
     if (lacks.length === 0) return;
     const all = topological(outputs).filter((node) => lacks.includes(node.dtype));
-    const bad = all.find((node) => node.src.length > 0) ?? all[0];
+    const fnOf = (node: Node) => (node.attrs as { fn?: string } | null)?.fn;
+    const bad = all.find((node) => fnOf(node) !== undefined) ?? all[0];
     if (bad === undefined) return;
-    const op = (bad.attrs as { fn?: string } | null)?.fn ?? bad.op;
+    const op = fnOf(bad) ?? bad.op;
     throw new DtypeError(op, `the device "${name}" has no ${bad.dtype}`, {
       hint: 'use x.float(), or a device that has it: device("wasm")',
       in: bad.scope,

@@ -3,7 +3,7 @@
 // (place.ts, run.ts), or backends (backend/).
 
 import type { Backend } from "../backend/backend.ts";
-import { ImportedBackend } from "../backend/imported.ts";
+import { ImportedBackend, type Imports } from "../backend/imported.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { Buffer } from "../ir/buffer.ts";
 import { copyArray, type DType, isFloat, type TypedArray } from "../ir/dtype.ts";
@@ -34,9 +34,10 @@ const makers: { [K in DeviceName]: (options: DeviceOptions) => Backend } = {
   reference: () => new ReferenceBackend(),
 };
 
-async function loadWebgpu(): Promise<Backend> {
+async function loadWebgpu(): Promise<Imports> {
   const { WebgpuBackend } = await import("../backend/webgpu/backend.ts");
-  return new WebgpuBackend();
+  const { lower } = await import("../schedule/pipeline.ts");
+  return { backend: new WebgpuBackend(), lower };
 }
 
 const engines: Engine[] = [];
