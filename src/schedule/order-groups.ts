@@ -147,7 +147,8 @@ function sort(
   writing: ReadonlySet<Group>,
   writesLast: boolean,
 ): Group[] {
-  const done = new Set<Group>();
+  const done = new Set<Group>(); // or waiting for what it needs
+  const placed = new Set<Group>();
   const order: Group[] = [];
   const late = new Map<Group, boolean>();
   const isLate = (g: Group): boolean => {
@@ -163,6 +164,7 @@ function sort(
     done.add(g);
     for (const d of deps.get(g) as Set<Group>) visit(d);
     order.push(g);
+    placed.add(g);
     for (const d of deps.get(g) as Set<Group>) {
       for (const r of users.get(d) ?? []) if (isDue(r)) visit(r);
     }
@@ -170,7 +172,8 @@ function sort(
   /** Whether a group could run, and then frees more memory than it takes. */
   const isDue = (g: Group): boolean => {
     const mine = [...(deps.get(g) as Set<Group>)];
-    if (done.has(g) || (holdsBack && isLate(g)) || !mine.every((d) => done.has(d))) return false;
+    if (done.has(g) || (holdsBack && isLate(g))) return false;
+    if (!mine.every((d) => placed.has(d))) return false;
     const ends = (d: Group) => users.get(d)?.every((u) => u === g || done.has(u)) ?? false;
     return mine.reduce((sum, d) => sum + (ends(d) ? bytesOf(d) : 0), 0) > bytesOf(g);
   };

@@ -1,10 +1,20 @@
 // One program on the reference and on wasm in all its modes. What float32 may be off by is measured on the
-// program itself: float32 against float64 on the reference, and how far the float64 results move when every
-// value on the way moves by about a rounding. Modes that must agree in every bit are held to that.
+// program itself: float32 against float64 on the reference, with long sums added up one by one in float32 as a
+// kernel may, and how far the float64 results move when every value on the way moves by about a rounding. Modes that must agree in every bit are held to that.
+import { makeBody } from "../../src/ir/body.ts";
 import { Buffer } from "../../src/ir/buffer.ts";
-import { binary, bufferNode } from "../../src/ir/build.ts";
+import {
+  binary,
+  bufferNode,
+  full,
+  param,
+  part,
+  permute,
+  reshape,
+  scan,
+} from "../../src/ir/build.ts";
 import type { TypedArray } from "../../src/ir/dtype.ts";
-import { Node, topological } from "../../src/ir/node.ts";
+import { isOp, Node, topological } from "../../src/ir/node.ts";
 import {
   prepare,
   reference,
@@ -116,6 +126,7 @@ class Truth {
     this.exact = evaluateNow(widened(program.outputs, null));
     this.error = this.exact.map((e) => new Float64Array(e.length));
     this.note(evaluateNow(program.outputs));
+    this.note(evaluateNow(oneByOne(program.outputs)));
     for (let trial = 0; trial < 3; trial++) this.wobbleOnce();
   }
 
@@ -187,6 +198,37 @@ function withBuffer(leaf: Node, buffer: Buffer): Node {
   const copy = new Node("buffer", buffer.dtype, leaf.shape, [], null);
   copy.buffer = buffer;
   return copy;
+}
+
+/** From so many elements on the order of a sum shows: a kernel adds those of 4 lanes, or of a row, in turn. */
+const longSum = 64;
+
+/** The program with its long sums as loops that add one element at a time in float32. The reference adds in
+ *  float64; the error of many equal terms grows with their number, in one direction. */
+function oneByOne(outputs: readonly Node[]): Node[] {
+  return rebuild(
+    outputs,
+    (leaf) => leaf,
+    (node, src) => {
+      const copy = copyOf(node, src);
+      if (!isOp(copy, "reduce") || copy.attrs.fn !== "sum" || copy.dtype !== "float32") return copy;
+      const [x] = copy.src as [Node];
+      const { axes } = copy.attrs;
+      const length = axes.reduce((p, a) => p * x.shape[a]!, 1);
+      if (length < longSum) return copy;
+      const others = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
+      const rest = others.map((i) => x.shape[i]!);
+      const steps = reshape(permute(x, [...axes, ...others]), [length, ...rest]); // (terms, …)
+      const inputs = [param(0, "int32", []), param(1, "float32", rest), param(2, "float32", rest)];
+      const body = makeBody(inputs, [binary("add", inputs[1]!, inputs[2]!)]);
+      const loop = scan(
+        body,
+        { carries: [full(0, rest, "float32")], xs: [steps], consts: [] },
+        { length },
+      );
+      return reshape(part(loop, 0), copy.shape);
+    },
+  );
 }
 
 /** The program in float64 over the same elements; all values on the way times random factors near 1. */
