@@ -6,8 +6,12 @@ import { gunzipSync } from "node:zlib";
 import { Tensor } from "../../src/index.ts";
 
 /** Beside the checkout; not part of it. */
-export const folder = join(import.meta.dirname, "..", "..", "..", "shared", "golden");
-export const present = existsSync(folder);
+export const shared = join(import.meta.dirname, "..", "..", "..", "shared", "golden");
+/** A few dozen of the same cases, which are part of it (store.ts chose them). */
+export const stored = join(import.meta.dirname, "stored");
+
+/** Where cases are read from, and the least tolerance: a device's arithmetic may ask for more. */
+export const golden = { folder: existsSync(shared) ? shared : stored, rtol: 0 };
 
 export interface GoldenTensor {
   t: string;
@@ -16,19 +20,34 @@ export interface GoldenTensor {
   grad?: boolean;
 }
 
-/** A score by name of module, optimizer, … */
+/** A score by name of op, module, optimizer, … */
 export interface Tally {
   passed: number;
   wrong: string[];
   missing: number;
+  /** Why some are missing. */
+  reasons: Set<string>;
 }
 
 export type Score = Map<string, Tally>;
 
-/** The cases of a file, in its order. */
+/** The text of a file of cases, compressed or not; null where there is none. */
+function textOf(name: string): string | null {
+  const plain = join(golden.folder, name);
+  if (existsSync(plain)) return readFileSync(plain, "utf8");
+  if (!existsSync(`${plain}.gz`)) return null;
+  return gunzipSync(readFileSync(`${plain}.gz`)).toString("utf8");
+}
+
+/** The cases of a file, in its order; none where it is not there. */
 export function readCases<T>(name: string): T[] {
-  const text = gunzipSync(readFileSync(join(folder, `${name}.jsonl.gz`))).toString("utf8");
-  return text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as T]));
+  const lines = (textOf(`${name}.jsonl`) ?? "").split("\n");
+  return lines.flatMap((line) => (line === "" ? [] : [JSON.parse(line) as T]));
+}
+
+/** Names of ops in two tiers. */
+export function readTiers(): { first: string[]; second: string[] } {
+  return JSON.parse(textOf("tiers.json") ?? '{ "first": [], "second": [] }');
 }
 
 export function isGolden(value: unknown): value is GoldenTensor {
@@ -70,12 +89,13 @@ export function difference(
   want: readonly (number | string | boolean)[],
   { rtol = 1e-4, atol = 1e-5, nanIsAny = false }: Tolerance = {},
 ): string | null {
+  const relative = Math.max(rtol, golden.rtol);
   if (got.length !== want.length) return `${what}: ${got.length} elements, not ${want.length}`;
   for (let i = 0; i < want.length; i++) {
     const w = Number(want[i]);
     const g = got[i]!;
     if (nanIsAny && Number.isNaN(w)) continue;
-    if (Object.is(g, w) || g === w || Math.abs(g - w) <= atol + rtol * Math.abs(w)) continue;
+    if (Object.is(g, w) || g === w || Math.abs(g - w) <= atol + relative * Math.abs(w)) continue;
     return `${what}[${i}]: ${g}, not ${w}`;
   }
   return null;
@@ -95,7 +115,7 @@ export async function tensorDifference(
 
 export function tallyOf(score: Score, name: string): Tally {
   let tally = score.get(name);
-  if (!tally) score.set(name, (tally = { passed: 0, wrong: [], missing: 0 }));
+  if (!tally) score.set(name, (tally = { passed: 0, wrong: [], missing: 0, reasons: new Set() }));
   return tally;
 }
 
@@ -109,21 +129,32 @@ export function totals(score: Score): { passed: number; wrong: number; missing: 
   return sum;
 }
 
-/** Runs one case into its tally: `check` gives what is wrong, null where all is right, "missing" where
- *  we have nothing that could be right. */
+/** A case that nothing here could get right, and why. */
+export class Missing {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    this.reason = reason;
+  }
+}
+
+/** Runs one case into its tally: `check` gives (or throws) what is wrong, null where all is right, "missing"
+ *  or a reason where we have nothing that could be right. */
 export async function judge(
   score: Score,
   name: string,
-  check: () => Promise<string | null | "missing">,
+  check: () => Promise<string | null | "missing" | Missing>,
 ): Promise<void> {
   const tally = tallyOf(score, name);
-  let found: string | null;
+  let found: string | null | Missing;
   try {
     found = await check();
   } catch (error) {
-    found = String(error);
+    found = error instanceof Missing ? error : `threw ${String(error)}`;
   }
   if (found === null) tally.passed++;
-  else if (found === "missing") tally.missing++;
-  else tally.wrong.push(found);
+  else if (found === "missing" || found instanceof Missing) {
+    tally.missing++;
+    tally.reasons.add(found instanceof Missing ? found.reason : "it is not here");
+  } else tally.wrong.push(found);
 }

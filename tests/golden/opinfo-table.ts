@@ -352,20 +352,16 @@ function numberOf(v: number | Tensor): number {
   return v instanceof Tensor ? v.itemSync() : v;
 }
 
-/** Cases about features of an op that we do not have; they count as missing. */
-export function notOurs(c: {
-  op: string;
-  variant: string;
-  input: unknown;
-  args: unknown[];
-  kwargs: Any;
-}): boolean {
-  // PyTorch 1.13 lets the gradient through to what the source has replaced.
-  if (c.op === "as_strided_scatter") return true;
-  // The nuclear norm needs singular values.
-  if (c.op === "norm") return c.variant === "nuc";
-  if (c.op === "nn.functional.embedding") return Object.keys(c.kwargs).length > 0;
-  return false;
+/** Why a case of an op that has an adapter is out of reach, which counts as missing; null: it is not. */
+export function notOurs(c: { op: string; variant: string; kwargs: Any }): string | null {
+  if (c.op === "as_strided_scatter") {
+    return "PyTorch 1.13 lets gradients through to what the source has replaced";
+  }
+  if (c.op === "norm" && c.variant === "nuc") return "the nuclear norm needs singular values";
+  if (c.op === "nn.functional.embedding" && Object.keys(c.kwargs).length > 0) {
+    return "embedding takes no such options here";
+  }
+  return null;
 }
 
 /** Where a case's own magnitude asks for more than rtol 1e-4 and atol 1e-5, and why. */

@@ -1,34 +1,20 @@
 // Golden cases of single ops: decodes a case, runs our op by the adapter table (opinfo-table.ts), compares
 // values and gradients with PyTorch's. A case is passed, wrong or missing (no adapter).
 // The tolerances are rtol 1e-4 and atol 1e-5; an op that asks for more says why in `tolerance`.
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
-import { tensor } from "../../src/tensor/create.ts";
-import type { NestedArray } from "../../src/tensor/shape-types.ts";
+import { fromArray } from "../../src/tensor/create.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { StateError } from "../../src/util/errors.ts";
+import {
+  difference,
+  type GoldenTensor,
+  isGolden,
+  judge,
+  Missing,
+  readCases,
+  readTiers,
+  type Score,
+} from "./cases.ts";
 import { adapters, notOurs, tolerance } from "./opinfo-table.ts";
-
-/** Beside the checkout; not part of it. */
-export const folder = join(import.meta.dirname, "..", "..", "..", "shared", "golden");
-export const present = existsSync(folder);
-
-export interface Score {
-  passed: number;
-  wrong: number;
-  missing: number;
-  /** One line a wrong case, and the names without adapter. */
-  readonly failures: string[];
-  readonly absent: Set<string>;
-}
-
-interface GoldenTensor {
-  t: string;
-  shape: number[];
-  data: (number | string | boolean)[];
-  grad?: boolean;
-}
 
 interface Case {
   op: string;
@@ -42,7 +28,9 @@ interface Case {
   caution?: string;
 }
 
-const dtypes: Record<string, "float32" | "float64" | "int32" | "uint8" | "bool"> = {
+type Ours = "float32" | "float64" | "int32" | "uint8" | "bool";
+
+const dtypes: Record<string, Ours> = {
   float32: "float32",
   float64: "float64",
   int64: "int32",
@@ -51,8 +39,10 @@ const dtypes: Record<string, "float32" | "float64" | "int32" | "uint8" | "bool">
   bool: "bool",
 };
 
-function isGolden(v: unknown): v is GoldenTensor {
-  return typeof v === "object" && v !== null && "t" in v;
+function dtypeOf({ t }: GoldenTensor): Ours {
+  const dtype = dtypes[t];
+  if (dtype === undefined) throw new Missing(`there is no dtype ${t}`);
+  return dtype;
 }
 
 function numbers(t: GoldenTensor): number[] {
@@ -64,10 +54,9 @@ function decode(value: unknown, leaves: Tensor[]): unknown {
   if (value === "NaN" || value === "Infinity" || value === "-Infinity") return Number(value);
   if (typeof value !== "object" || value === null) return value;
   if (isGolden(value)) {
-    const dtype = dtypes[value.t];
-    if (dtype === undefined) throw new Unsupported(value.t);
-    const flat = tensor(numbers(value) as NestedArray, { dtype });
-    const out = Tensor.from(flat.dataSync(), value.shape, { dtype });
+    const out = fromArray(Float64Array.from(numbers(value)), value.shape, {
+      dtype: dtypeOf(value),
+    });
     if (value.grad) {
       out.requiresGrad = true;
       leaves.push(out);
@@ -78,50 +67,27 @@ function decode(value: unknown, leaves: Tensor[]): unknown {
   return value;
 }
 
-/** A case that is about something which we do not have (complex numbers, float16). */
-class Unsupported extends Error {}
-
-function load(file: string): Case[] {
-  const text = gunzipSync(readFileSync(join(folder, file))).toString("utf8");
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as Case);
-}
-
-/** The values of one tier ("first" or "second"). */
+/** The cases of one tier; those whose results are random or not unique are apart. */
 export function cases(tier: "first" | "second"): Case[] {
-  const tiers = JSON.parse(readFileSync(join(folder, "tiers.json"), "utf8"));
-  const names = new Set<string>(tiers[tier]);
-  return load("opinfo-cases.jsonl.gz").filter((c) => names.has(c.op) && c.caution === undefined);
+  const names = new Set<string>(readTiers()[tier]);
+  const all = readCases<Case>("opinfo-cases");
+  return all.filter((c) => names.has(c.op) && c.caution === undefined);
 }
 
 /** Runs all cases of a tier on the device in use. */
-export async function score(tier: "first" | "second"): Promise<Score> {
-  const out: Score = { passed: 0, wrong: 0, missing: 0, failures: [], absent: new Set() };
+export async function opinfoScore(tier: "first" | "second"): Promise<Score> {
+  const score: Score = new Map();
   for (const c of cases(tier)) {
-    const adapter = adapters[c.op];
-    if (adapter === undefined || notOurs(c)) {
-      out.missing++;
-      if (adapter === undefined) out.absent.add(c.op);
-      continue;
-    }
-    try {
+    await judge(score, c.op, async () => {
+      const adapter = adapters[c.op];
+      if (adapter === undefined) return new Missing("it has no adapter");
+      const reason = notOurs(c);
+      if (reason !== null) return new Missing(reason);
       const problem = await run(c, adapter);
-      if (problem === null) out.passed++;
-      else {
-        out.wrong++;
-        out.failures.push(`${c.op} ${c.variant}: ${problem}`);
-      }
-    } catch (error) {
-      if (error instanceof Unsupported) out.missing++;
-      else {
-        out.wrong++;
-        out.failures.push(`${c.op} ${c.variant}: threw ${String(error).split("\n")[0]}`);
-      }
-    }
+      return problem === null ? null : `${c.variant} ${problem}`.trim();
+    });
   }
-  return out;
+  return score;
 }
 
 async function run(c: Case, adapter: (typeof adapters)[string]): Promise<string | null> {
@@ -191,25 +157,9 @@ async function compare(
     return Object.is(got, wanted) ? null : `${what}: ${String(got)}, not ${String(wanted)}`;
   }
   if (!(got instanceof Tensor)) return `${what}: not a tensor but ${String(got)}`;
-  const dtype = dtypes[wanted.t];
-  if (dtype === undefined) throw new Unsupported(wanted.t);
+  const dtype = dtypeOf(wanted);
   const shapes = `[${got.shape}], not [${wanted.shape}]`;
   if (String(got.shape) !== String(wanted.shape)) return `${what}: shape ${shapes}`;
   if (got.dtype !== dtype) return `${what}: dtype ${got.dtype}, not ${dtype}`;
-  return different(what, await got.data(), numbers(wanted), tolerance[op] ?? {});
-}
-
-function different(
-  what: string,
-  got: ArrayLike<number>,
-  wanted: number[],
-  { rtol = 1e-4, atol = 1e-5 }: { rtol?: number; atol?: number },
-): string | null {
-  for (let i = 0; i < wanted.length; i++) {
-    const [p, q] = [got[i], wanted[i]];
-    if (p === q || (Number.isNaN(p) && Number.isNaN(q))) continue;
-    if (Math.abs(p - q) <= atol + rtol * Math.abs(q)) continue;
-    return `${what}: element ${i} is ${p}, not ${q}`;
-  }
-  return null;
+  return difference(what, await got.data(), wanted.data, tolerance[op] ?? {});
 }
