@@ -1,9 +1,11 @@
-// Containers: modules in a row, in a list, by name. Their keys are those of PyTorch ("0.weight").
-// Not here: how state is found in them (module.ts).
+// Containers: modules in a row, in a list, by name, and parameters likewise. Their keys are those of PyTorch
+// ("0.weight"). Not here: how state is found in them (module.ts).
 
+import { needTensor } from "../tensor/ops/common.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
 import { type Layer, Module } from "./module.ts";
+import { Parameter } from "./parameter.ts";
 
 /**
  * Layers that run one after the other.
@@ -112,7 +114,76 @@ export class ModuleDict<M extends Module = Module> extends Module {
   }
 }
 
-function numbered(items: readonly Module[]): [string, unknown][] {
+/** Parameters in a list, under "0", "1", …, as torch.nn.ParameterList. A plain array works as well. */
+export class ParameterList extends Module {
+  #items: Tensor[];
+
+  constructor(items: Iterable<Tensor> = []) {
+    super();
+    this.#items = [...items].map((item) => asParameter("ParameterList", item));
+  }
+
+  append(item: Tensor): this {
+    this.#items.push(asParameter("ParameterList", item));
+    return this;
+  }
+
+  at(index: number): Tensor {
+    return found("ParameterList", this.#items.at(index), index);
+  }
+
+  get length(): number {
+    return this.#items.length;
+  }
+
+  [Symbol.iterator](): Iterator<Tensor> {
+    return this.#items[Symbol.iterator]();
+  }
+
+  override stateFields(): [string, unknown][] {
+    return [...numbered(this.#items), ...super.stateFields()];
+  }
+}
+
+/** Parameters by name, as torch.nn.ParameterDict. A plain object or a Map works as well. */
+export class ParameterDict extends Module {
+  #items: Map<string, Tensor>;
+
+  constructor(items: Readonly<Record<string, Tensor>> = {}) {
+    super();
+    const named = Object.entries(items);
+    this.#items = new Map(named.map(([name, item]) => [name, asParameter("ParameterDict", item)]));
+  }
+
+  get(name: string): Tensor {
+    return found("ParameterDict", this.#items.get(name), name);
+  }
+
+  set(name: string, item: Tensor): this {
+    this.#items.set(name, asParameter("ParameterDict", item));
+    return this;
+  }
+
+  has(name: string): boolean {
+    return this.#items.has(name);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#items.keys();
+  }
+
+  override stateFields(): [string, unknown][] {
+    return [...this.#items.entries(), ...super.stateFields()];
+  }
+}
+
+/** A parameter as it is; of another tensor one with its values, as PyTorch's lists make of them. */
+function asParameter(op: string, item: Tensor): Tensor {
+  needTensor(op, item, "each item");
+  return item instanceof Parameter ? item : new Parameter(item);
+}
+
+function numbered(items: readonly unknown[]): [string, unknown][] {
   return items.map((item, i) => [String(i), item]);
 }
 

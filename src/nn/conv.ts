@@ -210,8 +210,29 @@ class ConvTranspose extends Module {
     this.bias = options.bias === false || sizeOf(shape) === 0 ? null : bias();
   }
 
-  forward(x: Tensor): Tensor {
-    return inScope(this, () => convTranspose(this.#dims, x, this.weight, this.bias, this.options));
+  /** (B, C, …) → (B, O, …). `outputSize` chooses among the sizes that a stride leaves open. */
+  forward(x: Tensor, outputSize?: readonly number[]): Tensor {
+    return inScope(this, () => {
+      const own = outputSize === undefined ? {} : { outputPadding: this.#padded(x, outputSize) };
+      const options = { ...this.options, ...own };
+      return convTranspose(this.#dims, x, this.weight, this.bias, options);
+    });
+  }
+
+  /** What has to be added to the least size. */
+  #padded(x: Tensor, outputSize: readonly number[]): number[] {
+    const { stride = 1, padding = 0, dilation = 1 } = this.options;
+    const [s, p, d] = [stride, padding, dilation].map((v) => spread(v, this.#dims));
+    const wanted = outputSize.slice(-this.#dims);
+    const least = this.kernelSize.map((k, i) => {
+      const n = x.shape[x.shape.length - this.#dims + i]!;
+      return (n - 1) * s![i]! - 2 * p![i]! + d![i]! * (k - 1) + 1;
+    });
+    const more = least.map((size, i) => (wanted[i] ?? Number.NaN) - size);
+    if (more.every((v, i) => Number.isInteger(v) && v >= 0 && v < s![i]!)) return more;
+    const most = least.map((size, i) => size + s![i]! - 1);
+    const range = `${show(least)} to ${show(most)}`;
+    throw new ArgumentError(this.constructor.name, `outputSize is ${show(wanted)}, not ${range}`);
   }
 
   override describe(): string {

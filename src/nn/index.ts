@@ -1,6 +1,7 @@
 // anneal/nn: layers, losses, initial values. Names only.
 
 export * from "./activations.ts";
+export { AdaptiveLogSoftmaxWithLoss, type AdaptiveSoftmaxOptions } from "./adaptive-softmax.ts";
 export {
   type AttentionOptions,
   causalMask,
@@ -17,6 +18,7 @@ export {
   type RNNCellOptions,
   type RnnNonlinearity,
 } from "./cells.ts";
+export * from "./constraints.ts";
 export * from "./containers.ts";
 export {
   Conv1d,
@@ -30,17 +32,28 @@ export {
   type PaddingMode,
 } from "./conv.ts";
 export { type CtcOptions, ctcLoss } from "./ctc.ts";
-export { Dropout, Dropout1d, Dropout2d, dropout, dropoutChannels } from "./dropout.ts";
+export {
+  Dropout,
+  Dropout1d,
+  Dropout2d,
+  Dropout3d,
+  dropout,
+  dropoutChannels,
+} from "./dropout.ts";
+export { EinsumDense, type EinsumDenseOptions } from "./einsum-dense.ts";
 export {
   EmbeddingBag,
   type EmbeddingBagOptions,
   embeddingBag,
 } from "./embedding-bag.ts";
 export { Fold, type FoldOptions, fold, Unfold, unfold } from "./fold.ts";
+export * from "./gated.ts";
 export * from "./gpt.ts";
 export { GptDecoding, KeyValueCache } from "./gpt-decoding.ts";
 export * from "./grid.ts";
+export * from "./hooks.ts";
 export * as init from "./init.ts";
+export * from "./lazy.ts";
 export {
   type Lengths,
   lengthsOf,
@@ -61,16 +74,22 @@ export {
   linear,
   Unflatten,
 } from "./linear.ts";
+export { LoRALinear, type LoRAOptions } from "./lora.ts";
 export * from "./loss-classes.ts";
 export * from "./loss-modules.ts";
+export * from "./loss-more.ts";
+export * from "./loss-overlap.ts";
 export * from "./loss-pairs.ts";
 export * from "./loss-regression.ts";
 export { inScope, type Layer, Module } from "./module.ts";
+export * from "./noise.ts";
 export * from "./norm.ts";
 export * from "./norm-functions.ts";
 export * from "./padding.ts";
 export { Parameter, parameter } from "./parameter.ts";
+export * from "./parametrize.ts";
 export * from "./pool.ts";
+export { GlobalAvgPool, GlobalMaxPool } from "./pool-global.ts";
 export {
   adaptiveMaxPoolWithIndices,
   type FractionalPoolOptions,
@@ -91,7 +110,11 @@ export {
   type RNNOptions,
   type SequenceOptions,
 } from "./rnn.ts";
+export * from "./separable.ts";
+export * from "./shaping.ts";
 export type { LoadOptions, StateDict, StateValues } from "./state.ts";
 export { type Summary, type SummaryRow, summary } from "./summary.ts";
+export * from "./time.ts";
 export * from "./transformer.ts";
 export * from "./transformer-layers.ts";
+export { parametersToVector, vectorToParameters } from "./vectors.ts";

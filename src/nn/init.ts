@@ -161,6 +161,83 @@ export function kaimingNormal<T extends Tensor>(tensor: T, options: KaimingOptio
   return normal(tensor, 0, kaimingStd(tensor.shape, options));
 }
 
+export interface VarianceScalingOptions {
+  scale?: number | undefined;
+  mode?: "fanIn" | "fanOut" | "fanAvg" | undefined;
+  distribution?: "truncatedNormal" | "normal" | "uniform" | undefined;
+}
+
+/** Numbers of variance scale / fan, as Keras's VarianceScaling. A normal distribution that is cut off at two
+ *  deviations is made wider by what that takes away. */
+export function varianceScaling<T extends Tensor>(
+  tensor: T,
+  options: VarianceScalingOptions = {},
+): T {
+  const { scale = 1, mode = "fanIn", distribution = "truncatedNormal" } = options;
+  const { fanIn, fanOut } = fans(tensor.shape);
+  const all = { fanIn, fanOut, fanAvg: (fanIn + fanOut) / 2 };
+  if (!(scale > 0)) {
+    throw new ArgumentError("varianceScaling", `scale must be positive, got ${scale}`);
+  }
+  const std = Math.sqrt(scale / all[mode]);
+  if (distribution === "uniform") return uniform(tensor, -Math.sqrt(3) * std, Math.sqrt(3) * std);
+  if (distribution === "normal") return normal(tensor, 0, std);
+  const wide = std / 0.87962566103423978; // the deviation of what is left of a normal variable
+  return truncNormal(tensor, { std: wide, low: -2 * wide, high: 2 * wide });
+}
+
+/** LeCun et al. 1998, uniform: variance 1 / fanIn. */
+export function lecunUniform<T extends Tensor>(tensor: T): T {
+  return varianceScaling(tensor, { distribution: "uniform" });
+}
+
+/** LeCun et al. 1998, normal and cut off at two deviations: variance 1 / fanIn. */
+export function lecunNormal<T extends Tensor>(tensor: T): T {
+  return varianceScaling(tensor);
+}
+
+// --- with a structure ---------------------------------------------------------------------------------
+
+/** A convolution's weight (O, C, …) that hands as many channels on as it can: ones in the middle. Each of
+ *  `groups` groups of outputs does so by itself. */
+export function dirac<T extends Tensor>(tensor: T, groups = 1): T {
+  const [out, inner, ...field] = tensor.shape;
+  if (field.length < 1 || field.length > 3) {
+    throw new ShapeError("dirac", `takes 3, 4 or 5 axes, got ${show(tensor.shape)}`);
+  }
+  if (!Number.isInteger(groups) || groups < 1 || out! % groups !== 0) {
+    throw new ArgumentError("dirac", `${out} channels do not divide into ${groups} groups`);
+  }
+  const middle = field.reduce((at, size) => at * size + Math.floor(size / 2), 0);
+  const size = sizeOf(field);
+  return fill(tensor, (values) => {
+    for (let group = 0; group < groups; group++) {
+      for (let i = 0; i < Math.min(out! / groups, inner!); i++) {
+        values[(((group * out!) / groups + i) * inner! + i) * size + middle] = 1;
+      }
+    }
+  });
+}
+
+/** A matrix of normal numbers of which a share of each column is 0 (Martens 2010). */
+export function sparse<T extends Tensor>(tensor: T, sparsity: number, std = 0.01): T {
+  if (tensor.shape.length !== 2) {
+    throw new ShapeError("sparse", `takes a matrix, got ${show(tensor.shape)}`);
+  }
+  if (!(sparsity >= 0 && sparsity <= 1)) {
+    throw new ArgumentError("sparse", `sparsity must be in [0,1], got ${sparsity}`);
+  }
+  const [rows, columns] = tensor.shape as [number, number];
+  const rng = stream();
+  return fill(tensor, (out) => {
+    for (let i = 0; i < out.length; i++) out[i] = std * rng.normal();
+    for (let c = 0; c < columns; c++) {
+      const none = rng.permutation(rows).slice(0, Math.ceil(sparsity * rows));
+      for (const r of none) out[r * columns + c] = 0;
+    }
+  });
+}
+
 /** Rows (or columns, whichever are fewer) that are orthogonal and of length `gain`. Saxe et al. 2013. */
 export function orthogonal<T extends Tensor>(tensor: T, gain = 1): T {
   if (tensor.shape.length < 2) {

@@ -149,6 +149,26 @@ export class Embedding extends Module {
     if (this.paddingIdx !== undefined) buffer?.host?.fill(0, start, start + embeddingDim);
   }
 
+  /**
+   * A table with the given rows (V, D), frozen unless told otherwise, as torch.nn.Embedding.from_pretrained.
+   *
+   * @example
+   * const embed = nn.Embedding.fromPretrained(vectors, { freeze: false });
+   */
+  static fromPretrained(
+    rows: Tensor,
+    options: EmbeddingOptions & { freeze?: boolean | undefined } = {},
+  ): Embedding {
+    const { freeze = true, ...others } = options;
+    needTensor("fromPretrained", rows, "the rows");
+    if (rows.shape.length !== 2) {
+      throw new ShapeError("fromPretrained", `the rows must be (V, D), got ${show(rows.shape)}`);
+    }
+    const layer = new Embedding(rows.shape[0]!, rows.shape[1]!, others);
+    layer.loadStateDict({ weight: rows });
+    return freeze ? layer.freeze() : layer;
+  }
+
   forward(index: Tensor): Tensor {
     return inScope(this, () => embedding(index, this.weight, { paddingIdx: this.paddingIdx }));
   }

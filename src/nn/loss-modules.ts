@@ -9,7 +9,8 @@ import * as pairs from "./loss-pairs.ts";
 import * as regression from "./loss-regression.ts";
 import { Module } from "./module.ts";
 
-abstract class Loss<O> extends Module {
+/** A loss with the options of its function. */
+export abstract class Loss<O> extends Module {
   /** Those of the loss's function. */
   readonly options: O;
 

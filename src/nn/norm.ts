@@ -274,6 +274,14 @@ export class BatchNorm3d extends BatchNorm {
   }
 }
 
+/** Batch norm for inputs of any rank, as torch.nn.SyncBatchNorm: one process has all of the batch, so
+ *  there is nothing to be gathered from others. */
+export class SyncBatchNorm extends BatchNorm {
+  constructor(channels: number, options: BatchNormOptions = {}) {
+    super([2, 3, 4, 5], channels, withDefaults(options));
+  }
+}
+
 class InstanceNorm extends RunningNorm {
   #rank: number;
 

@@ -51,6 +51,12 @@ export class ZeroPad2d extends Padding {
   }
 }
 
+export class ZeroPad3d extends Padding {
+  constructor(sizes: PaddingSizes) {
+    super(3, sizes, "constant");
+  }
+}
+
 export class ConstantPad1d extends Padding {
   constructor(sizes: PaddingSizes, value: number) {
     super(1, sizes, "constant", value);
@@ -120,6 +126,12 @@ export class CircularPad2d extends Padding {
   }
 }
 
+export class CircularPad3d extends Padding {
+  constructor(sizes: PaddingSizes) {
+    super(3, sizes, "circular");
+  }
+}
+
 // --- channels to pixels -------------------------------------------------------------------------------
 
 /** (…, C·r², H, W) → (…, C, H·r, W·r), as torch.nn.PixelShuffle. */
@@ -173,6 +185,32 @@ export class PixelUnshuffle extends Module {
 
   override describe(): string {
     return `by ${this.factor}`;
+  }
+}
+
+/** Groups of channels dealt out in turn, as torch.nn.ChannelShuffle (Zhang et al. 2018): channel i of
+ *  group g goes to i · groups + g. (B, C, …) → the same. */
+export class ChannelShuffle extends Module {
+  readonly groups: number;
+
+  constructor(groups: number) {
+    super();
+    this.groups = checkCount("ChannelShuffle", "groups", groups);
+  }
+
+  forward(x: Tensor): Tensor {
+    return inScope(this, () => {
+      const C = x.shape[1];
+      if (C === undefined || x.shape.length < 3 || C % this.groups !== 0) {
+        const detail = `needs (B, C, …) with channels in ${this.groups} groups, got ${show(x.shape)}`;
+        throw new ShapeError("ChannelShuffle", detail, { in: currentScope() });
+      }
+      return x.unflatten(1, [this.groups, -1]).transpose(1, 2).flatten(1, 2);
+    });
+  }
+
+  override describe(): string {
+    return `${this.groups} groups`;
   }
 }
 

@@ -212,12 +212,17 @@ class LPPool extends Pool<LPPoolOptions & { padding?: undefined }> {
     this.#dims = dims;
   }
 
-  // (Σ x^p)^(1/p), as PyTorch has it: no negative sum comes under the root, relu of it does.
+  // (Σ x^p)^(1/p), as PyTorch has it: the sum is the mean times the window's size, also where the window
+  // reaches over the end, and no negative sum comes under the root.
   forward(x: Tensor): Tensor {
     return inScope(this, () => {
-      const options = { ...this.options, divisorOverride: 1 };
-      const sums = avgPool(this.#dims, x.pow(this.p), this.kernelSize, options);
-      return sums.relu().pow(1 / this.p);
+      const sizes = [this.kernelSize].flat();
+      const inside = sizes.length === 1 ? sizes[0]! ** this.#dims : sizes.reduce((p, k) => p * k);
+      const means = avgPool(this.#dims, x.pow(this.p), this.kernelSize, this.options);
+      return means
+        .mul(inside)
+        .relu()
+        .pow(1 / this.p);
     });
   }
 }

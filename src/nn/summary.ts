@@ -10,6 +10,7 @@ import { zeros } from "../tensor/create.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Trace, withTrace } from "../tensor/trace.ts";
 import { ArgumentError } from "../util/errors.ts";
+import { type ForwardHook, registerForwardHook } from "./hooks.ts";
 import type { Module } from "./module.ts";
 
 /** One line of a summary. */
@@ -72,39 +73,27 @@ function belongsToChild(module: Module, path: string): boolean {
   return module.namedChildren().some(([name]) => path.startsWith(`${name}.`));
 }
 
-// Puts a recording forward over each module's own, runs the model in a trace that is thrown away, and
-// takes them off again.
+// Records the outputs of all modules while the model runs in a trace that is thrown away.
 function outputShapes(model: Module, shape: Shape, dtype: DType): Map<Module, Shape> {
   const found = new Map<Module, Shape>();
-  const modules = model.modules() as (Module & Partial<Callable>)[];
   if (typeof (model as Partial<Callable>).forward !== "function") {
     throw new ArgumentError("summary", `${model.constructor.name} has no forward`);
   }
   const restore: (() => void)[] = [];
   const trace = new Trace();
   try {
-    for (const module of modules) {
-      const { forward } = module;
-      if (typeof forward !== "function") continue;
-      const own = Object.getOwnPropertyDescriptor(module, "forward");
-      const recording = (...inputs: unknown[]) => {
-        const output = forward.apply(module, inputs);
-        const first = Array.isArray(output) ? output[0] : output;
-        if (first instanceof Tensor) found.set(module, first.shape);
-        return output;
-      };
-      Object.defineProperty(module, "forward", { value: recording, configurable: true });
-      restore.push(() => {
-        if (own) Object.defineProperty(module, "forward", own);
-        else Reflect.deleteProperty(module, "forward");
-      });
-    }
     for (const module of model.modules()) {
       const { training } = module;
       module.training = false; // batch norm would refuse a batch of one
       restore.push(() => {
         module.training = training;
       });
+      if (typeof (module as Partial<Callable>).forward !== "function") continue;
+      const record: ForwardHook = (_, __, output) => {
+        const first = Array.isArray(output) ? output[0] : output;
+        if (first instanceof Tensor) found.set(module, first.shape);
+      };
+      restore.push(registerForwardHook(module, record));
     }
     withTrace(trace, () =>
       noGrad(() => (model as Module & Callable).forward(zeros(shape, { dtype }))),
