@@ -14,9 +14,11 @@ import { generateText } from "./generate.ts";
 import { modelNames, models } from "./models.ts";
 import { predictForecast } from "./predict-forecast.ts";
 import { predictMnist } from "./predict-mnist.ts";
+import { predictText } from "./predict-text.ts";
 import { recipes, textRecipes } from "./recipes.ts";
 import { optionOf } from "./settings.ts";
 import { standardOutput } from "./terminal.ts";
+import { textClassRecipes } from "./text-classes.ts";
 import { evaluateRun, train } from "./train.ts";
 import { translateText } from "./translate-run.ts";
 import { oneOf, positive, UsageError, usageOf, wholeFrom } from "./usage.ts";
@@ -97,6 +99,12 @@ function addPredict(predict: Command): void {
     .option("--run <folder>", "the folder of the run (the last one)")
     .option("--out <folder>", "where the folders of runs lie", "runs")
     .action((options) => predictMnist(options, terminal));
+  for (const recipe of textClassRecipes) {
+    onMachine(predict.command(recipe.name).description(recipe.help))
+      .argument("<text>", "a text")
+      .option("--run <folder>", "the folder of the run (the last one)")
+      .action((text, options) => predictText(recipe, { ...options, text }, terminal));
+  }
   onMachine(predict.command("forecast").description("say which values come next"))
     .argument("[run]", "the folder of the run (the last one)")
     .requiredOption("--data <file>", "a CSV table with the columns that the run was trained on")

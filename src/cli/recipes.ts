@@ -6,6 +6,7 @@ import { lmRecipe } from "./lm.ts";
 import { mnistRecipe } from "./mnist.ts";
 import { namesRecipe } from "./names.ts";
 import type { AnyRecipe } from "./recipe.ts";
+import { textClassRecipes } from "./text-classes.ts";
 import { translateRecipe } from "./translate.ts";
 
 /** Those that write. */
@@ -14,6 +15,7 @@ export const textRecipes: readonly TextRecipe[] = [lmRecipe, namesRecipe];
 export const recipes: readonly AnyRecipe[] = [
   mnistRecipe,
   ...textRecipes,
+  ...textClassRecipes,
   translateRecipe,
   forecastRecipe,
 ];

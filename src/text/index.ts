@@ -30,6 +30,7 @@ export {
   generateBatch,
 } from "./generate.ts";
 export { fromHuggingFace } from "./hugging-face.ts";
+export { type Labelled, readLabelled } from "./labelled.ts";
 export { type Padded, type PadOptions, padSequences } from "./padding.ts";
 export { argmax, type Choose, logSoftmax, type SamplingOptions, sampler } from "./sampling.ts";
 export type { DecodeOptions, EncodeOptions, TextStream, Tokenizer } from "./tokenizer.ts";
@@ -42,4 +43,4 @@ export {
   type VocabularyJson,
 } from "./vocabulary.ts";
 export { type TokenWindow, TokenWindows, type WindowOptions } from "./windows.ts";
-export { joiner, type WordJson, type WordOptions, WordTokenizer } from "./words.ts";
+export { cutWords, joiner, type WordJson, type WordOptions, WordTokenizer } from "./words.ts";

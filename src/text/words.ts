@@ -92,6 +92,13 @@ export class WordTokenizer implements Tokenizer {
   }
 }
 
+/** The words, numbers and signs of a text, each with the space before it if there was any. */
+export function cutWords(text: string): string[] {
+  return pieces(text).map((word, i) => {
+    return word.startsWith(joiner) ? word.slice(joiner.length) : i === 0 ? word : ` ${word}`;
+  });
+}
+
 /** The words, numbers and signs of a text, with joiners. */
 export function pieces(text: string, lowercase = false): string[] {
   const found: string[] = [];

@@ -4,6 +4,7 @@ export { type DigitStyle, drawDigit, type Picture } from "./digit.ts";
 export { type HeatMap, heatMap } from "./heat-map.ts";
 export { type Line, type LineChartOptions, lineChart } from "./line-chart.ts";
 export { confusions, drawMatrix, type Matrix } from "./matrix.ts";
+export { drawPassage, type Passage } from "./passage.ts";
 export { pngDataUrl } from "./picture.ts";
 export { type Mistake, type ReportRun, report } from "./report.ts";
 export { averaged, type SparklineOptions, smoothed, sparkline } from "./series.ts";

@@ -7,6 +7,7 @@ import { createRequire } from "node:module";
 import { LoadError } from "../util/errors.ts";
 import type { Picture } from "./digit.ts";
 import type { Matrix } from "./matrix.ts";
+import { type Passage, passageSection } from "./passage.ts";
 import { type Chart, chartScript, chartsOf } from "./report-charts.ts";
 import {
   chartSection,
@@ -58,6 +59,8 @@ export interface ReportRun {
     | undefined;
   /** The worst first. */
   readonly mistakes?: readonly Mistake[] | undefined;
+  /** Texts that the model has read, in the order in which they are shown. */
+  readonly passages?: readonly Passage[] | undefined;
   readonly model?: ModelTable | undefined;
   readonly configuration?: Facts | undefined;
   readonly environment?: Facts | undefined;
@@ -76,6 +79,7 @@ export function report(run: ReportRun): string {
     historySection(run.history),
     run.confusion ? matrixSection(run.confusion) : "",
     run.mistakes ? mistakeSection(run.mistakes) : "",
+    run.passages ? passageSection(run.passages) : "",
     run.model ? modelSection(run.model) : "",
     factSection([
       ["Configuration", run.configuration ?? {}],
