@@ -1,17 +1,19 @@
 // The backends that the op table runs on. The reference is what the others are compared with; a
-// backend joins the list as soon as its file exists. ANNEAL_TEST_BACKENDS=reference,wasm names those to
-// try, all of them if it is not set.
+// backend joins the list as soon as its file exists. ANNEAL_TEST_BACKENDS=reference,webgpu names those to
+// try; without it, all but webgpu, of which tests/webgpu run a part.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Backend } from "../../src/backend/backend.ts";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
+import { WebgpuBackend } from "../../src/backend/webgpu/backend.ts";
 import type { Buffer } from "../../src/ir/buffer.ts";
 import type { TypedArray } from "../../src/ir/dtype.ts";
 import { makeGraph } from "../../src/ir/graph.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { Engine } from "../../src/schedule/engine.ts";
 import { PlanBackend } from "../schedule/plan-backend.ts";
+import { missingAdapter, refused } from "../webgpu/adapter.ts";
 import { canPack, compiledModules } from "./compiled.ts";
 
 export interface UnderTest {
@@ -56,6 +58,11 @@ export async function backendsUnderTest(): Promise<UnderTest[]> {
   const found = [reference];
   if (wanted.includes("plan")) found.push(underTest("plan", new PlanBackend()));
   if (wanted.includes("wasm")) found.push(...(await wasmUnderTest(wasmOptions)));
+  if (wanted.includes("webgpu")) {
+    const why = await missingAdapter();
+    if (why !== null) throw new Error(why);
+    found.push(underTest("webgpu", new WebgpuBackend()));
+  }
   return found;
 }
 
@@ -78,6 +85,11 @@ export async function wasmUnderTest(list: readonly WasmOptions[]): Promise<Under
 
 /** Whether the modules of an engine must be packed. */
 const packing = new WeakMap<Engine, boolean>();
+
+/** Why a backend does not take a graph; null: it does. */
+export function refusedBy(on: UnderTest, nodes: readonly Node[]): string | null {
+  return on.name === "webgpu" ? refused(nodes) : null;
+}
 
 function underTest(name: string, backend: Backend): UnderTest {
   return { name, backend, engine: new Engine(backend) };

@@ -4,7 +4,7 @@
 // memory (memory.ts, binding.ts), getting a device (device.ts).
 
 import type { Buffer } from "../../ir/buffer.ts";
-import type { TypedArray } from "../../ir/dtype.ts";
+import type { DType, TypedArray } from "../../ir/dtype.ts";
 import type { Plan, Target } from "../../schedule/plan.ts";
 import { debugLevel, runtimeName, say } from "../../util/env.ts";
 import { DeviceError } from "../../util/errors.ts";
@@ -31,6 +31,7 @@ export class WebgpuBackend implements Backend {
   readonly name: string = ownerName;
   readonly target: Target = target;
   readonly queues = true;
+  readonly lacks: readonly DType[] = ["float64"];
   private readonly options: WebgpuOptions;
   private readonly runs: Runs;
   private readonly level = debugLevel();

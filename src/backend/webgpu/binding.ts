@@ -14,6 +14,7 @@ import {
   giveBack,
   handOver,
   hostOf,
+  NeedsRoom,
   ownerName,
 } from "./memory.ts";
 import type { InputSlot, WebgpuProgram } from "./program.ts";
@@ -27,6 +28,7 @@ const keepFrom = 16384;
 interface Bound {
   readonly slot: InputSlot;
   readonly buffer: Buffer;
+  readonly host: TypedArray | null;
   readonly block: Block | null;
   readonly own: Region | null;
 }
@@ -57,16 +59,25 @@ export class Binding {
   /** By input: where its old elements go. */
   private readonly saved = new Map<number, Region>();
   private readonly taken: Region[] = [];
+  private readonly takenOf = new Map<BlockTable<Block>, number>();
   private readonly moves: Move[] = [];
   private readonly fresh: Buffer[] = [];
 
-  /** Takes the memory. Throws NeedsRoom, having taken nothing. */
-  constructor(program: WebgpuProgram, memory: GpuMemory, inputs: readonly Buffer[]) {
+  /** Takes the memory; `hosts` are the elements of inputs that the host had when the run was asked for.
+   *  Throws NeedsRoom, which then holds what had been taken. */
+  constructor(
+    program: WebgpuProgram,
+    memory: GpuMemory,
+    inputs: readonly Buffer[],
+    hosts: readonly (TypedArray | null)[],
+  ) {
     this.program = program;
     this.memory = memory;
     try {
       const used = new Set<Block>();
-      this.inputs = inputs.map((buffer, i) => this.bind(program.inputs[i]!, buffer, used));
+      this.inputs = inputs.map((buffer, i) => {
+        return this.bind(program.inputs[i]!, buffer, hosts[i]!, used);
+      });
       for (const { bytes } of program.results) this.results.push(this.take(memory.results, bytes));
       for (const { from } of program.copied) {
         this.copied.push(this.take(memory.results, from.bytes));
@@ -77,60 +88,66 @@ export class Binding {
       });
       memory.needArena(program.needBytes);
     } catch (error) {
-      this.release();
+      if (error instanceof NeedsRoom) error.held = this.taken;
+      else this.release();
       throw error;
     }
   }
 
   private take(table: BlockTable<Block>, bytes: number): Region {
-    const region = this.memory.take(table, bytes);
+    const beside = this.takenOf.get(table) ?? 0;
+    const region = this.memory.take(table, bytes, beside);
+    this.takenOf.set(table, beside + bytes);
     this.taken.push(region);
     return region;
   }
 
-  private bind(slot: InputSlot, buffer: Buffer, used: Set<Block>): Bound {
+  private bind(slot: InputSlot, buffer: Buffer, host: TypedArray | null, used: Set<Block>): Bound {
     const { memory, program } = this;
-    const block = this.blockFor(slot, buffer);
+    const block = this.blockFor(slot, buffer, host);
     const twice = block !== null && program.writesInputs && used.has(block);
     if (block !== null && !twice) {
       used.add(block);
       block.used = memory.clock;
-      return { slot, buffer, block, own: null };
+      return { slot, buffer, host, block, own: null };
     }
     const lying = memory.blockOf(buffer);
     if (lying !== null) lying.used = memory.clock;
     if (slot.replaced) {
-      return { slot, buffer, block: null, own: this.take(memory.tableOf(buffer), slot.bytes) };
+      const own = this.take(memory.tableOf(buffer), slot.bytes);
+      return { slot, buffer, host, block: null, own };
     }
     program.stage(slot);
-    return { slot, buffer, block: null, own: null };
+    return { slot, buffer, host, block: null, own: null };
   }
 
   /** The block of an input that has one or is to get one: state, and what comes a second time. */
-  private blockFor(slot: InputSlot, buffer: Buffer): Block | null {
+  private blockFor(slot: InputSlot, buffer: Buffer, host: TypedArray | null): Block | null {
     const { memory } = this;
+    const resident = () => memory.place(buffer, host ?? hostOf(buffer), ownerName);
     const block = memory.blockOf(buffer);
-    if (buffer.state) return block ?? memory.makeResident(buffer, ownerName);
+    if (buffer.state) return block ?? resident();
     // Others may still read it: the run is to write over a copy.
     if (slot.replaced) return null;
     if (block !== null || slot.bytes < keepFrom || !buffer.cameBefore) return block;
-    return memory.makeResident(buffer, ownerName);
+    return resident();
   }
 
   /** Tells the commands where all lies, and notes the copies that this takes. */
   place(commands: Commands): void {
     const { memory, program } = this;
     commands.place(0, memory.arena);
-    for (const { slot, buffer, block, own } of this.inputs) {
+    for (const input of this.inputs) {
+      const { slot, block, own } = input;
       const region = block?.region ?? own;
       if (region !== null) {
         commands.place(slot.slot, region);
-        if (own !== null) this.fill(own, 0, buffer, slot.bytes);
+        if (own !== null) this.fill(own, 0, input);
         continue;
       }
       const start = program.stagingAt + slot.staged;
       commands.place(slot.slot, memory.slabs.within(memory.arena, start));
-      this.fill(memory.arena, start, buffer, slot.bytes);
+      this.fill(memory.arena, start, input);
     }
     program.results.forEach(({ slot }, r) => void commands.place(slot, this.results[r]!));
     for (const [i, to] of this.saved) {
@@ -146,10 +163,10 @@ export class Binding {
   }
 
   /** The elements of a buffer are to be there when the run begins. */
-  private fill(to: Region, toStart: number, buffer: Buffer, bytes: number): void {
+  private fill(to: Region, toStart: number, { buffer, host, slot }: Bound): void {
     const from = this.memory.blockOf(buffer)?.region;
-    if (from) this.before.push({ from, start: 0, to, toStart, bytes });
-    else this.uploads.push({ region: to, start: toStart, elements: hostOf(buffer) });
+    if (from) this.before.push({ from, start: 0, to, toStart, bytes: slot.bytes });
+    else this.uploads.push({ region: to, start: toStart, elements: host ?? hostOf(buffer) });
   }
 
   /** Writes what comes from the host: the run is about to be submitted. */

@@ -2,15 +2,7 @@
 // 4 bytes. Not here: where they lie (memory.ts).
 
 import type { DType, TypedArray } from "../../ir/dtype.ts";
-import { ArgumentError, DtypeError } from "../../util/errors.ts";
-
-/** What a shader cannot hold, and what to do instead. */
-export function checkDtype(dtype: DType): void {
-  if (dtype !== "float64") return;
-  throw new DtypeError("webgpu", "float64 is not to be had on a graphics card", {
-    hint: 'use x.to("float32"), or compute with device("wasm")',
-  });
-}
+import { ArgumentError } from "../../util/errors.ts";
 
 /** The elements as words: the array itself where it has them. */
 export function wordsOf(elements: TypedArray): Float32Array | Int32Array | Uint32Array {

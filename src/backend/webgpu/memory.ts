@@ -37,15 +37,22 @@ const usualBudgets: Budgets = { state: 2 ** 34, results: 2 ** 30 };
 /** New blocks of this many bytes are worth a look for old ones that nobody can reach. */
 const lookEvery = 2 ** 23;
 
-/** There is no room at present: `makeRoom` may find some, and then all is to be tried again. */
-export class NeedsRoom {
+/** What is asked of a table of blocks: `bytes` more, beside others that it does not know yet. */
+export interface Wish {
   readonly table: BlockTable<Block> | null;
   readonly bytes: number;
-  readonly what: string;
+  readonly beside: number;
+}
 
-  constructor(table: BlockTable<Block> | null, bytes: number, what: string) {
-    this.table = table;
-    this.bytes = bytes;
+/** There is no room at present: `makeRoom` may find some, and then all is to be tried again. */
+export class NeedsRoom {
+  readonly wish: Wish;
+  readonly what: string;
+  /** What else had been taken: not to be counted as room, and to be given back then. */
+  held: readonly Region[] = [];
+
+  constructor(wish: Wish, what: string) {
+    this.wish = wish;
     this.what = what;
   }
 }
@@ -63,8 +70,8 @@ export class GpuMemory {
   private readonly census: Census<Block>;
   private fresh = 0;
   private patience = lookEvery;
-  /** The run for which the budgets were kept as far as they can be. */
-  private settledFor = -1;
+  /** The run for which no more can move to the host. */
+  private strainedBy = -1;
 
   constructor(device: GPUDevice, slabs: Slabs, budgets: Partial<Budgets> = {}) {
     this.slabs = slabs;
@@ -89,14 +96,15 @@ export class GpuMemory {
     return buffer.state ? this.states : this.results;
   }
 
-  /** Memory for a new block. Throws NeedsRoom where there is none, or none within the budget. */
-  take(table: BlockTable<Block>, bytes: number): Region {
+  /** Memory for a new block, beside so many bytes that were taken and are no blocks yet. Throws NeedsRoom
+   *  where there is none, or none within the budget. */
+  take(table: BlockTable<Block>, bytes: number, beside = 0): Region {
     const what = table === this.states ? "a buffer of state" : "a result";
     if (this.fresh + bytes >= this.patience) this.look();
-    const over = table.bytes > 0 && table.bytes + bytes > table.budget;
-    const region =
-      over && this.settledFor !== this.clock ? null : this.slabs.allocate(Math.max(bytes, 4));
-    if (region === null) throw new NeedsRoom(table, bytes, what);
+    const wish = { table, bytes, beside };
+    const over = isOver(wish) && this.strainedBy !== this.clock;
+    const region = over ? null : this.slabs.allocate(Math.max(bytes, 4));
+    if (region === null) throw new NeedsRoom(wish, what);
     this.fresh += bytes;
     return region;
   }
@@ -107,23 +115,32 @@ export class GpuMemory {
     if (this.arenaBytes > 0) this.slabs.release(this.arena);
     this.arenaBytes = 0;
     const region = this.slabs.allocate(bytes);
-    if (region === null) throw new NeedsRoom(null, bytes, "temporaries");
+    if (region === null) throw new NeedsRoom({ table: null, bytes, beside: 0 }, "temporaries");
     this.arena = region;
     this.arenaBytes = bytes;
   }
 
   /** What NeedsRoom asks for: others move to the host, or the slabs become more. */
-  async makeRoom({ table, bytes, what }: NeedsRoom, readback: Readback): Promise<void> {
-    this.look();
-    this.settledFor = this.clock;
-    while (table !== null && table.bytes > 0 && table.bytes + bytes > table.budget) {
-      if (!(await this.evict(table, readback))) break;
+  async makeRoom(needs: NeedsRoom, readback: Readback): Promise<void> {
+    try {
+      await this.findRoom(needs, readback);
+    } finally {
+      for (const region of needs.held) this.slabs.release(region);
     }
-    while (!this.fits(bytes)) {
-      if (await this.slabs.grow(bytes)) continue;
+  }
+
+  private async findRoom({ wish, what }: NeedsRoom, readback: Readback): Promise<void> {
+    this.look();
+    while (isOver(wish)) {
+      if (await this.evict(wish.table!, readback)) continue;
+      this.strainedBy = this.clock;
+      break;
+    }
+    while (!this.fits(wish.bytes)) {
+      if (await this.slabs.grow(wish.bytes)) continue;
       if (await this.evict(this.results, readback)) continue;
       if (await this.evict(this.states, readback)) continue;
-      throw this.tooLarge(bytes, what);
+      throw this.tooLarge(wish.bytes, what);
     }
   }
 
@@ -142,12 +159,8 @@ export class GpuMemory {
     });
   }
 
-  /** Brings a buffer in, to stay. Its host's array stays too: should the device be lost, it is there. */
-  makeResident(buffer: Buffer, owner: string): Block {
-    return this.place(buffer, hostOf(buffer), owner);
-  }
-
-  /** Gives a buffer its elements: a copy, in a block of its own. */
+  /** Gives a buffer its elements: a copy, in a block of its own. What the host has of it stays there:
+   *  should the device be lost, it is not. */
   place(buffer: Buffer, elements: TypedArray, owner: string): Block {
     const region = this.take(this.tableOf(buffer), 4 * elements.length);
     this.upload(region, 0, elements);
@@ -268,6 +281,10 @@ export function blockOf({ device, owner }: Buffer): Block | null {
 
 /** What buffers with a block of this kind say of their owner. */
 export const ownerName = "webgpu";
+
+function isOver({ table, bytes, beside }: Wish): boolean {
+  return table !== null && table.bytes > 0 && table.bytes + beside + bytes > table.budget;
+}
 
 function mebibytes(bytes: number): string {
   return `${Math.ceil(bytes / 2 ** 20)} MiB`;

@@ -7,7 +7,6 @@ import { sizeOf } from "../../ir/node.ts";
 import type { Fault, Plan, PlanOutput } from "../../schedule/plan.ts";
 import type { Program } from "../backend.ts";
 import type { Commands } from "./commands.ts";
-import { checkDtype } from "./elements.ts";
 
 /** A stretch of a slot's memory. */
 export interface Stretch {
@@ -66,8 +65,6 @@ export class WebgpuProgram implements Program {
   stagingBytes = 0;
 
   constructor(plan: Plan) {
-    for (const { dtype } of plan.buffers) checkDtype(dtype);
-    for (const { kernel } of plan.steps) for (const dtype of kernel.scalars) checkDtype(dtype);
     this.plan = plan;
     const { graph, outputs, steps } = plan;
     this.inputs = graph.inputs.map((node, i) => ({

@@ -6,6 +6,7 @@
 // Not here: what a run is on the device (live.ts).
 
 import type { Buffer } from "../../ir/buffer.ts";
+import type { TypedArray } from "../../ir/dtype.ts";
 import { ArgumentError, DeviceError } from "../../util/errors.ts";
 import { Binding } from "./binding.ts";
 import { Commands } from "./commands.ts";
@@ -25,6 +26,8 @@ export class Job {
   readonly inputs: readonly Buffer[];
   readonly scalars: readonly number[];
   readonly outputs: readonly Buffer[];
+  /** What the host has of the inputs: it may let go of it once the run was asked for. */
+  readonly hosts: readonly (TypedArray | null)[];
   resolve: () => void = () => {};
   reject: (error: unknown) => void = () => {};
   /** The number of its run; -1: not begun. */
@@ -40,6 +43,7 @@ export class Job {
     this.inputs = [...inputs];
     this.scalars = [...scalars];
     this.outputs = outputs;
+    this.hosts = inputs.map((input) => input.host);
   }
 
   /** A promise that settles with `resolve` and `reject`. */
@@ -83,11 +87,12 @@ export class Runs {
   /** Runs a job: at once, and is done (undefined) or to be believed later, or when its turn comes. */
   run(job: Job): Promise<void> | undefined {
     const free = this.line.length === 0 && !this.pumping;
-    if (!free || this.attempt(job) !== null) {
+    const wait = free ? this.attempt(job) : Promise.resolve();
+    if (wait !== null) {
       this.line.push(job);
       const done = job.promise();
       this.doubt(job, done, []);
-      void this.pump();
+      void this.pump(wait);
       return done;
     }
     const last = this.pending[this.pending.length - 1];
@@ -111,13 +116,14 @@ export class Runs {
     done.then(trust, trust);
   }
 
-  /** Submits what waits, in its order. */
-  private async pump(): Promise<void> {
+  /** Submits what waits, in its order, the first once `first` has come. */
+  private async pump(first: Promise<unknown> | null): Promise<void> {
     if (this.pumping) return;
     this.pumping = true;
+    let wait = first;
     for (let job = this.line[0]; job !== undefined; job = this.line[0]) {
       try {
-        const wait = this.attempt(job);
+        wait ??= this.attempt(job);
         if (wait !== null) await wait;
         else {
           this.leave(job);
@@ -127,6 +133,7 @@ export class Runs {
         this.leave(job);
         job.reject(error);
       }
+      wait = null;
     }
     this.pumping = false;
   }
@@ -147,7 +154,7 @@ export class Runs {
     if (job.clock < 0) job.clock = ++memory.clock;
     let binding: Binding;
     try {
-      binding = new Binding(job.program, memory, job.inputs);
+      binding = new Binding(job.program, memory, job.inputs, job.hosts);
     } catch (error) {
       if (error instanceof NeedsRoom) return memory.makeRoom(error, live.readback);
       throw error;
@@ -251,7 +258,7 @@ export class Runs {
     }
     this.line.unshift(...again);
     // Whoever hears of the failure does so first.
-    setTimeout(() => void this.pump(), 0);
+    setTimeout(() => void this.pump(null), 0);
   }
 
   /** No answer will come any more, for this run or any other. */
