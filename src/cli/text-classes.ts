@@ -94,21 +94,22 @@ function recipeOf(task: Task): TextClassRecipe {
     async prepare(config) {
       const { epochs, batch, lr, seed } = config;
       const texts = await readTexts(task, config);
-      const words = texts.train.map(({ text }) => text);
+      const told = texts.train.map(({ text }) => text);
       const { pad, unknown } = allSpecials;
-      const tokenizer = WordTokenizer.train(words, { specials: { pad, unknown }, lowercase: true });
+      const tokenizer = WordTokenizer.train(told, { specials: { pad, unknown }, lowercase: true });
       const train = loaderOf(texts.train, tokenizer, { batch, seed, blind: config.blind });
       const validation = loaderOf(texts.validation, tokenizer, { batch: 256 });
       const model = seeded(seed, () => modelOf(config, tokenizer, classes.length));
       const optimizer = new optim.AdamW(model.parameters(), { lr });
       const totalSteps = epochs * train.length;
-      const [many, held, tests] = [texts.train, texts.validation, texts.test].map(({ length }) => {
-        return length.toLocaleString("en");
-      });
+      const [many, held, tests, words] = [
+        ...[texts.train, texts.validation, texts.test].map(({ length }) => length),
+        tokenizer.vocabulary.size,
+      ].map((count) => count.toLocaleString("en"));
       return {
         model,
         summary: nn.summary(model, [24], { dtype: "int32" }),
-        data: `${many} texts to train, ${held} to validate, ${tests} to test; ${tokenizer.vocabulary.size.toLocaleString("en")} words`,
+        data: `${many} texts to train, ${held} to validate, ${tests} to test; ${words} words`,
         method: `AdamW, one cycle to ${lr}, batch ${batch}, seed ${seed}`,
         ...{ epochs, train, validation, optimizer, clipNorm: 1 },
         loss: nn.crossEntropy,

@@ -79,5 +79,6 @@ export function passageSection(passages: readonly Passage[]): string {
   });
   const note =
     "The deeper a word is shaded, the more it counted. First what the model got wrong, surest first.";
-  return `<section><h2>Texts</h2><p class="note">${note}</p><ul class="passages">${items.join("")}</ul></section>`;
+  const title = `<h2>Texts</h2><p class="note">${note}</p>`;
+  return `<section>${title}<ul class="passages">${items.join("")}</ul></section>`;
 }

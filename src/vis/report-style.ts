@@ -73,7 +73,10 @@ tfoot td { font-weight: 600; }
 .passages li { border-left: 3px solid var(--right); padding-left: .8rem; }
 .passages li.wrong { border-color: var(--wrong); }
 .passages p { margin: 0; }
-.passages p span { background: color-mix(in srgb, var(--series-2) var(--depth), transparent); border-radius: 3px; padding: 0 .15em; }
+.passages p span {
+  background: color-mix(in srgb, var(--series-2) var(--depth), transparent);
+  border-radius: 3px; padding: 0 .15em;
+}
 .passages b { font-weight: 500; font-size: 13px; color: var(--quiet); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: 0; }
 dt { color: var(--quiet); }
