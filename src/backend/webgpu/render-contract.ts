@@ -39,6 +39,10 @@ const atOnce = 128;
 const product = (extents: readonly number[]) => extents.reduce((n, d) => n * d, 1);
 const invocationsOf = (t: Tile) => (t.rows / t.blockRows) * (t.columns / t.blockColumns);
 
+/** Vectors of four from one sum to the next in workgroup memory: one more than there are, so that those
+ *  who write several sums at once meet different banks. */
+const pitch = (lines: number) => lines / 4 + 1;
+
 /** The tile with which a contraction takes the least time, by a rough count. */
 export function tileFor(
   { rows, columns, batch }: { rows: number; columns: number; batch: number },
@@ -51,7 +55,7 @@ export function tileFor(
   const fitting = tiles.filter(
     (t) =>
       invocationsOf(t) <= features.invocations &&
-      4 * t.depth * (t.rows + t.columns) < features.workgroupBytes,
+      16 * t.depth * (pitch(t.rows) + pitch(t.columns)) < features.workgroupBytes,
   );
   return fitting.reduce((best, t) => (time(t) < time(best) ? t : best));
 }
@@ -167,9 +171,8 @@ class ContractRenderer {
     const { name, lines } = side;
     const vectors = lines / 4;
     const invocations = invocationsOf(tile);
-    text.declare(
-      `var<workgroup> tile_${name}: array<vec4<${this.staged}>, ${tile.depth * vectors}>;`,
-    );
+    const count = tile.depth * pitch(lines);
+    text.declare(`var<workgroup> tile_${name}: array<vec4<${this.staged}>, ${count}>;`);
     const step = (axes: readonly number[]) => {
       const innermost = axes.findLast((axis) => kernel.axes[axis]! > 1);
       const coef = innermost === undefined ? 0 : (side.at.coef[innermost] ?? 0);
@@ -193,7 +196,7 @@ class ContractRenderer {
       return { vector, depth, places, whole: (slot + 1) * invocations <= tile.depth * vectors };
     });
     return () => {
-      for (const slot of slots) this.stage(side, slot, vectors);
+      for (const slot of slots) this.stage(side, slot);
     };
   }
 
@@ -201,7 +204,6 @@ class ContractRenderer {
   private stage(
     side: Side,
     slot: { vector: string; depth: string; places: readonly string[]; whole: boolean },
-    vectors: number,
   ): void {
     const { text, memory, kernel, size, tile } = this;
     const { vector, depth, places, whole } = slot;
@@ -213,7 +215,7 @@ class ContractRenderer {
     const exact = size.sums % tile.depth === 0;
     const masked = exact ? value : `select(${this.zero()}, ${value}, sum < ${size.sums}u)`;
     const converted = this.staged === "f16" ? `vec4<f16>(${masked})` : masked;
-    text.line(`tile_${side.name}[${depth} * ${vectors}u + ${vector}] = ${converted};`);
+    text.line(`tile_${side.name}[${depth} * ${pitch(side.lines)}u + ${vector}] = ${converted};`);
     text.close();
   }
 
@@ -243,7 +245,7 @@ class ContractRenderer {
     const { text, tile } = this;
     const { blockRows, blockColumns } = tile;
     const vector = (name: "a" | "b", lines: number, block: string, count: number, i: number) => {
-      const at = `k * ${lines / 4}u + ${block} + ${(i * lines) / 4 / count}u`;
+      const at = `k * ${pitch(lines)}u + ${block} + ${(i * lines) / 4 / count}u`;
       const loaded = `tile_${name}[${at}]`;
       text.line(`let ${name}${i} = ${this.staged === "f16" ? `vec4<f32>(${loaded})` : loaded};`);
     };
