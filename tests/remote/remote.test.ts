@@ -1,6 +1,7 @@
 // A device behind messages: what is said and in which order, what fails, and what the other side keeps.
 // The meaning of tensors on it is tested with that of all devices (tests/semantics).
 import { beforeEach, describe, expect, it } from "vitest";
+import { LateBackend } from "../../src/backend/late.ts";
 import { RemoteBackend } from "../../src/backend/remote/backend.ts";
 import type { Answer, Request, RunRequest } from "../../src/backend/remote/messages.ts";
 import { flattenError, unflattenError } from "../../src/backend/remote/messages.ts";
@@ -132,6 +133,30 @@ describe("what fails", () => {
     expect(await w.item()).toBe(3);
     step(number(10));
     expect(await w.item()).toBe(13);
+  });
+
+  it("goes on where the far backend queues its runs: in order, each with its own error", async () => {
+    const flaky = new FlakyBackend();
+    const queueing = Object.assign(new LateBackend(flaky, { maxDelay: 1 }), { queues: true });
+    device(loopback(queueing).backend);
+    const w = number(1);
+    const table = arange(3);
+    const step = compile((x: Tensor, i: Tensor) => {
+      w.assign(w.mul(2).add(x));
+      return w.add(table.indexSelect(0, i).sum());
+    });
+    const at = (x: number, i = 0) => step(number(x), tensor(Int32Array.of(i)));
+    const calls = [at(1), at(2), at(3, 1)];
+    const large = zeros(5000).add(w);
+    expect(await Promise.all(calls.map((c) => c.item()))).toEqual([3, 8, 20]);
+    expect((await large.data())[4999]).toBe(19);
+    flaky.failIn = 1;
+    const [good, bad, after] = [at(0), at(0), at(0)];
+    expect(await good.item()).toBe(38);
+    await expect(bad.item()).rejects.toThrow("the device was lost");
+    await expect(after.item()).rejects.toThrow("the device was lost");
+    expect(await w.item()).toBe(38);
+    expect(await at(1).item()).toBe(77);
   });
 
   it("keeps class, text and hint of errors on the way", () => {

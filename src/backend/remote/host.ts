@@ -3,6 +3,7 @@
 // nothing else. Not here: the thread that it lives on (wasm-host.ts), or what is said (messages.ts).
 
 import { Buffer } from "../../ir/buffer.ts";
+import type { TypedArray } from "../../ir/dtype.ts";
 import { unflattenGraph } from "../../ir/flat.ts";
 import type { Graph } from "../../ir/graph.ts";
 import { lower } from "../../schedule/pipeline.ts";
@@ -27,6 +28,8 @@ export class Host {
   private readonly data = new Map<number, Buffer>();
   /** What was asked last. */
   private last: Promise<void> = Promise.resolve();
+  /** Runs and reads that a backend which queues them has been handed. */
+  private running: Promise<void> = Promise.resolve();
 
   /** `make` makes the backend that the first request describes. */
   constructor(make: (options: never) => Backend, say: Say) {
@@ -42,8 +45,12 @@ export class Host {
     try {
       await this.serve(request);
     } catch (error) {
-      if ("number" in request) this.say({ to: request.number, error: flattenError(error) }, []);
+      if ("number" in request) this.refuse(request.number, error);
     }
+  }
+
+  private refuse(number: number, error: unknown): void {
+    this.say({ to: number, error: flattenError(error) }, []);
   }
 
   private async serve(request: Request): Promise<void> {
@@ -68,10 +75,10 @@ export class Host {
       case "read":
         return this.read(request.number, request.id);
       case "free":
-        for (const id of request.ids) this.free(id);
-        return;
+        // Runs that were handed over may still need them.
+        return void this.running.then(() => request.ids.forEach((id) => void this.free(id)));
       case "discard":
-        return this.discard(request.program);
+        return void this.running.then(() => this.discard(request.program));
     }
   }
 
@@ -96,30 +103,53 @@ export class Host {
     return known as Known & { readonly program: Program };
   }
 
+  /** Hands a run to the backend. One that queues runs need not have made it before the next is handed. */
   private async run(request: RunRequest): Promise<void> {
-    const { number, sent, scalars, states } = request;
-    for (const { id, dtype, elements, state, keep } of sent) {
+    for (const { id, dtype, elements, state, keep } of request.sent) {
       const buffer = new Buffer(dtype, elements.length, elements, state);
       buffer.cameBefore = keep;
       this.data.set(id, buffer);
     }
+    let made: Promise<void> | null = null;
     try {
       const { program, ms } = await this.programOf(request.program);
-      const inputs = request.inputs.map((id) => this.bufferOf(id));
-      for (const i of request.shared) inputs[i]!.shared = true;
-      const outputs = program.plan.outputs.map(({ dtype, size }, i) => {
-        return new Buffer(dtype, size, null, states.includes(i));
-      });
-      await this.up.run(program, inputs, scalars, outputs);
-      outputs.forEach((buffer, i) => void this.data.set(request.outputs + i, buffer));
-      for (const { into } of program.plan.outputs) {
-        if (into >= 0 && !inputs[into]!.shared) this.data.delete(request.inputs[into]!);
-      }
-      const value = outputs.map(({ host, state }) => (state ? null : host));
-      this.say({ to: number, value, compileMs: ms }, []);
+      made = this.hand(request, program, ms);
     } finally {
-      for (const { id, keep } of sent) if (!keep) this.free(id);
+      const passing = request.sent.flatMap(({ id, keep }) => (keep ? [] : [id]));
+      const leave = () => passing.forEach((id) => void this.free(id));
+      if (made === null) leave();
+      else made = made.finally(leave);
     }
+    return this.inOrder(request.number, made);
+  }
+
+  private async hand(request: RunRequest, program: Program, ms: number): Promise<void> {
+    const inputs = request.inputs.map((id) => this.bufferOf(id));
+    for (const i of request.shared) inputs[i]!.shared = true;
+    const outputs = program.plan.outputs.map(({ dtype, size }, i) => {
+      return new Buffer(dtype, size, null, request.states.includes(i));
+    });
+    const running = this.up.run(program, inputs, request.scalars, outputs);
+    const names = outputs.map((_, i) => request.outputs + i);
+    for (let i = 0; i < names.length; i++) this.data.set(names[i]!, outputs[i]!);
+    try {
+      await running;
+    } catch (error) {
+      for (const id of names) this.data.delete(id);
+      throw error;
+    }
+    for (const { into } of program.plan.outputs) {
+      if (into >= 0 && !inputs[into]!.shared) this.data.delete(request.inputs[into]!);
+    }
+    const value = outputs.map(({ host, state }) => (state ? null : host));
+    this.say({ to: request.number, value, compileMs: ms }, []);
+  }
+
+  /** Waits for work, unless the backend keeps the order of what it is asked for. */
+  private async inOrder(number: number, work: Promise<void>): Promise<void> {
+    if (this.up.queues !== true) return work;
+    const done = work.catch((error) => this.refuse(number, error));
+    this.running = Promise.all([this.running, done]).then(() => {});
   }
 
   private bufferOf(id: number): Buffer {
@@ -128,9 +158,11 @@ export class Host {
     throw new StateError("run", "it needs a result that was never made");
   }
 
-  private async read(number: number, id: number): Promise<void> {
-    const elements = await this.up.read(this.bufferOf(id));
-    this.say({ to: number, value: elements }, [elements.buffer as ArrayBuffer]);
+  private read(number: number, id: number): Promise<void> {
+    const elements = this.up.read(this.bufferOf(id));
+    const tell = (value: TypedArray) =>
+      this.say({ to: number, value }, [value.buffer as ArrayBuffer]);
+    return this.inOrder(number, Promise.resolve(elements).then(tell));
   }
 
   private free(id: number): void {
