@@ -11,13 +11,19 @@ const source = resolve(import.meta.dirname, "src");
 
 const rooms = ["nn", "optim", "metrics", "data", "io", "special", "text", "train"];
 
-/** What package.json exports and what is reached by URL; the rest follows by import. */
-const libraryEntries = [
+const exported = [
   "src/index.ts",
   ...rooms.map((room) => `src/${room}/index.ts`),
-  "src/nn/init.ts",
   "src/wasm/index.ts",
 ];
+
+/** What package.json exports, and files that these export as namespaces; the rest follows by import. */
+const libraryEntries = [...new Set(exported.flatMap((file) => [file, ...namespacesOf(file)]))];
+
+function namespacesOf(file: string): string[] {
+  const found = readFileSync(file, "utf8").matchAll(/export \* as \w+ from "\.\/([^"]*)"/g);
+  return [...found].map(([, path]) => `${dirname(file)}/${path}`);
+}
 
 /** What a worker is started with: each is one file, with all that it needs inside. */
 const workers = {

@@ -1,5 +1,5 @@
-// The unit tests: everything under tests/ named *.test.ts, except tests/package, which needs a
-// build and has its own configuration beside it.
+// The unit tests: everything under tests/ named *.test.ts, except tests/package and tests/browser, which
+// need a build and have a configuration of their own in tests/package.
 import { defineConfig } from "vitest/config";
 
 const root = import.meta.dirname;
@@ -17,7 +17,7 @@ export default defineConfig({
   },
   test: {
     include: ["tests/**/*.test.ts"],
-    exclude: ["tests/package/**", "**/node_modules/**"],
+    exclude: ["tests/package/**", "tests/browser/**", "**/node_modules/**"],
     pool: "forks",
     // Biome's rule against focused tests takes fit(…) for one; here they are refused.
     allowOnly: false,

@@ -14,7 +14,9 @@ export function makeWasm({ strict }: { readonly strict?: boolean | undefined }):
     });
   }
   const asked = strictMode(strict);
-  return new RemoteBackend(asked ? "wasm strict" : "wasm", connectWasm, { strict: asked });
+  const backend = new RemoteBackend(asked ? "wasm strict" : "wasm", connectWasm, { strict: asked });
+  backend.init(); // the worker loads while the first program is being traced
+  return backend;
 }
 
 /** A module with one function that makes a vector: () -> (v128), v128.const 0. */

@@ -1,5 +1,6 @@
 // Runs once before the package tests: builds, packs, and installs the tarball into an empty project
-// in the temporary folder, with the files of consumer/ and page/ beside it. The network is not used.
+// in the temporary folder, with the files of consumer/ and page/ beside it, and those of tests/browser in
+// browser/. The network is not used.
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,6 +24,8 @@ export default function setup(project: TestProject) {
   const tarball = join(consumer, JSON.parse(packed)[0].filename);
   cpSync(join(import.meta.dirname, "consumer"), consumer, { recursive: true });
   cpSync(join(import.meta.dirname, "page"), consumer, { recursive: true });
+  const browser = join(import.meta.dirname, "..", "browser", "page");
+  cpSync(browser, join(consumer, "browser"), { recursive: true });
   writeFileSync(
     join(consumer, "package.json"),
     JSON.stringify({ name: "consumer", private: true, type: "module" }),

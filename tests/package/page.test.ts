@@ -2,25 +2,18 @@
 // isolated (shared memory and threads), once not (one thread); in strict mode it comes to the bits that
 // Node comes to. Without Chromium it is skipped.
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { extname, join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { build, createServer as createDevServer } from "vite";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { executable, launch, outcomeOf, serve } from "../browser/chromium.ts";
 import { expectTrained } from "./expect-trained.ts";
 
 const consumer = inject("consumer");
 const site = join(consumer, "site");
 const strictSite = join(consumer, "strict-site");
-const executable = [
-  process.env.CHROMIUM ?? "",
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-].find((path) => path !== "" && existsSync(path));
 
 /**
  * What an application may pay, minified by Vite and compressed: for the core in the page's own script,
@@ -32,39 +25,19 @@ if (executable === undefined) {
   console.log("page test is skipped: no Chromium here; install it, or name it in CHROMIUM");
 }
 
-const types: Record<string, string> = {
-  ".html": "text/html",
-  ".js": "text/javascript",
-  ".wasm": "application/wasm",
-};
-
 /** What page.js tells. */
 interface Outcome {
   isolated: boolean;
-  error?: string;
   result: never;
   product: { wrong: number; threads: number };
   cores: number;
 }
 
-/** Serves a built page on a free port of this machine. */
-async function serve(isolated: boolean, folder = site): Promise<Server> {
-  const server = createServer((request, response) => {
-    const path = new URL(request.url ?? "/", "http://localhost").pathname;
-    const file = join(folder, path === "/" ? "index.html" : path);
-    if (!file.startsWith(folder) || !existsSync(file)) {
-      response.writeHead(404).end();
-      return;
-    }
-    response.setHeader("Content-Type", types[extname(file)] ?? "application/octet-stream");
-    if (isolated) {
-      response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
-      response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
-    }
-    response.end(readFileSync(file));
-  });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  return server;
+/** What strict-page.js tells. */
+interface StrictOutcome {
+  hash: string;
+  threads: number;
+  cores: number;
 }
 
 describe("a page built by Vite", () => {
@@ -78,11 +51,7 @@ describe("a page built by Vite", () => {
       build: { outDir: site, emptyOutDir: true, target: "es2022" },
     });
     if (executable === undefined) return;
-    const quiet = ["background-networking", "component-update", "sync", "quic", "gpu"];
-    browser = await chromium.launch({
-      executablePath: executable,
-      args: ["--headless", "--no-sandbox", "--no-first-run", ...quiet.map((x) => `--disable-${x}`)],
-    });
+    browser = await launch({ gpu: false });
   });
   afterAll(() => browser?.close());
 
@@ -101,36 +70,21 @@ describe("a page built by Vite", () => {
   });
 
   /** Opens the page and waits for what came of its training. */
-  async function outcomeOf(url: string): Promise<Outcome> {
-    const page = await browser!.newPage();
-    const faults: string[] = [];
-    page.on("pageerror", (error) => faults.push(String(error)));
-    try {
-      await page.goto(url);
-      await page.waitForFunction(`document.title === "done"`, null, { timeout: 60_000 });
-      const outcome = await page.evaluate<Outcome>("outcome");
-      expect(outcome.error).toBeUndefined();
-      expectTrained(outcome.result);
-      expect(outcome.product.wrong).toBe(0);
-      expect(faults).toEqual([]);
-      return outcome;
-    } finally {
-      await page.close();
-    }
+  async function trainedAt(url: string): Promise<Outcome> {
+    const outcome = await outcomeOf<Outcome>(browser!, url);
+    expectTrained(outcome.result);
+    expect(outcome.product.wrong).toBe(0);
+    return outcome;
   }
 
   it.skipIf(executable === undefined).each([true, false])(
     "trains in Chromium (cross-origin isolated: %s)",
     async (isolated) => {
-      const server = await serve(isolated);
-      try {
-        const { port } = server.address() as AddressInfo;
-        const outcome = await outcomeOf(`http://127.0.0.1:${port}/`);
-        expect(outcome.isolated).toBe(isolated);
-        expect(outcome.product.threads).toBe(isolated ? Math.min(outcome.cores, 16) : 1);
-      } finally {
-        server.close();
-      }
+      const server = await serve(site, isolated);
+      const outcome = await trainedAt(server.url);
+      expect(outcome.isolated).toBe(isolated);
+      expect(outcome.product.threads).toBe(isolated ? Math.min(outcome.cores, 16) : 1);
+      await server.close();
     },
   );
 
@@ -148,33 +102,20 @@ describe("a page built by Vite", () => {
           rollupOptions: { input: join(consumer, "strict.html") },
         },
       });
-      const server = await serve(isolated, strictSite);
-      const page = await browser!.newPage();
-      try {
-        const { port } = server.address() as AddressInfo;
-        await page.goto(`http://127.0.0.1:${port}/strict.html`);
-        await page.waitForFunction(`document.title === "done"`, null, { timeout: 60_000 });
-        const outcome = await page.evaluate<{ hash: string; threads: number }>("outcome");
-        const node = execFileSync(process.execPath, ["strict-program.js"], { cwd: consumer });
-        const cores = await page.evaluate<number>("navigator.hardwareConcurrency");
-        const threads = isolated ? Math.min(cores, 16) : 1;
-        expect(outcome).toEqual({ hash: JSON.parse(String(node)).hash, threads });
-      } finally {
-        await page.close();
-        server.close();
-      }
+      const server = await serve(strictSite, isolated);
+      const outcome = await outcomeOf<StrictOutcome>(browser!, `${server.url}strict.html`);
+      const node = execFileSync(process.execPath, ["strict-program.js"], { cwd: consumer });
+      const threads = isolated ? Math.min(outcome.cores, 16) : 1;
+      expect(outcome).toMatchObject({ hash: JSON.parse(String(node)).hash, threads });
+      await server.close();
     },
   );
 
   it.skipIf(executable === undefined)("trains from plain files, without a bundler", async () => {
-    const server = await serve(true, consumer);
-    try {
-      const { port } = server.address() as AddressInfo;
-      const outcome = await outcomeOf(`http://127.0.0.1:${port}/plain.html`);
-      expect(outcome.product.threads).toBe(Math.min(outcome.cores, 16));
-    } finally {
-      server.close();
-    }
+    const server = await serve(consumer, true);
+    const outcome = await trainedAt(`${server.url}plain.html`);
+    expect(outcome.product.threads).toBe(Math.min(outcome.cores, 16));
+    await server.close();
   });
 
   it.skipIf(executable === undefined)("trains under Vite's development server", async () => {
@@ -186,7 +127,7 @@ describe("a page built by Vite", () => {
     });
     try {
       await server.listen();
-      await outcomeOf(server.resolvedUrls!.local[0]);
+      await trainedAt(server.resolvedUrls!.local[0]!);
     } finally {
       await server.close();
     }

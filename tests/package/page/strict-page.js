@@ -6,7 +6,8 @@ try {
   const { backend } = device("wasm", { strict: true });
   const { hash } = await trainStrictly();
   await backend.ready();
-  globalThis.outcome = { hash, threads: backend.describe().threadsReady };
+  const cores = navigator.hardwareConcurrency;
+  globalThis.outcome = { hash, threads: backend.describe().threadsReady, cores };
 } catch (error) {
   globalThis.outcome = { error: String(error?.stack ?? error) };
 }

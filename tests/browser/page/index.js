@@ -1,0 +1,3 @@
+import { byName, report } from "./train.js";
+
+report(byName);
