@@ -30,6 +30,7 @@ const workers = {
   "backend/wasm/worker": "src/backend/wasm/worker.ts",
   "backend/remote/worker": "src/backend/wasm/worker.ts",
   "backend/remote/wasm-host": "src/backend/remote/wasm-host.ts",
+  "backend/remote/webgpu-host": "src/backend/remote/webgpu-host.ts",
 };
 
 /** A file named x.page.ts takes the place of x.ts in what pages load. */

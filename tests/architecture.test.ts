@@ -83,6 +83,7 @@ const pageEntries = [
   "tensor/makers.page.ts",
   "backend/wasm/worker.ts",
   "backend/remote/wasm-host.ts",
+  "backend/remote/webgpu-host.ts",
   "wasm/index.ts",
 ];
 

@@ -3,7 +3,6 @@
 // (place.ts, run.ts), or backends (backend/).
 
 import type { Backend } from "../backend/backend.ts";
-import { ImportedBackend, type Imports } from "../backend/imported.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { Buffer } from "../ir/buffer.ts";
 import { copyArray, type DType, isFloat, type TypedArray } from "../ir/dtype.ts";
@@ -11,7 +10,7 @@ import { type Node, type Place, twoPlaces } from "../ir/node.ts";
 import { Engine } from "../schedule/engine.ts";
 import { env, strictMode } from "../util/env.ts";
 import { ArgumentError, DeviceError } from "../util/errors.ts";
-import { makeWasm } from "./makers.ts";
+import { makeWasm, makeWebgpu } from "./makers.ts";
 import { activeTrace, bumpGeneration, refuseInTrace } from "./trace.ts";
 
 /** A device that this library knows. */
@@ -29,16 +28,9 @@ export interface DeviceOptions {
 
 const makers: { [K in DeviceName]: (options: DeviceOptions) => Backend } = {
   wasm: makeWasm,
-  // Imported when it is first used: a page that never names it does not load it.
-  webgpu: () => new ImportedBackend("webgpu", loadWebgpu, { queues: true, lacks: ["float64"] }),
+  webgpu: makeWebgpu,
   reference: () => new ReferenceBackend(),
 };
-
-async function loadWebgpu(): Promise<Imports> {
-  const { WebgpuBackend } = await import("../backend/webgpu/backend.ts");
-  const { lower } = await import("../schedule/pipeline.ts");
-  return { backend: new WebgpuBackend(), lower };
-}
 
 const engines: Engine[] = [];
 let current: Engine | null = null;

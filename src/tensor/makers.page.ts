@@ -3,7 +3,7 @@
 
 import type { Backend } from "../backend/backend.ts";
 import { RemoteBackend } from "../backend/remote/backend.ts";
-import { connectWasm } from "../backend/remote/start.ts";
+import { connectWasm, connectWebgpu } from "../backend/remote/start.ts";
 import { strictMode } from "../util/env.ts";
 import { DeviceError } from "../util/errors.ts";
 
@@ -17,6 +17,11 @@ export function makeWasm({ strict }: { readonly strict?: boolean | undefined }):
   const backend = new RemoteBackend(asked ? "wasm strict" : "wasm", connectWasm, { strict: asked });
   backend.init(); // the worker loads while the first program is being traced
   return backend;
+}
+
+/** Its shaders are made in the worker too, and it waits for the card there. */
+export function makeWebgpu(): Backend {
+  return new RemoteBackend("webgpu", connectWebgpu, {}, { lacks: ["float64"] });
 }
 
 /** A module with one function that makes a vector: () -> (v128), v128.const 0. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { executable, launch, outcomeOf, serve } from "./chromium.ts";
+import { executable, launch, openPage, outcomeOf, serve } from "./chromium.ts";
 
 const consumer = inject("consumer");
 const root = join(consumer, "browser");
@@ -28,6 +28,8 @@ interface Outcome {
   latestTimer: number;
   isolated: boolean;
   facts: Record<string, unknown>;
+  /** Submits after the first step, on webgpu. */
+  laterSubmits: number;
 }
 
 /** The losses of the same training in Node, strictly. */
@@ -76,6 +78,22 @@ describe.skipIf(executable === undefined)("a page that trains", () => {
     }
   }
 
+  /** Why this Chromium has no WebGPU; null: it has. */
+  async function whyNoWebgpu(): Promise<string | null> {
+    const server = await serve(site, false);
+    const { page } = await openPage(browser!);
+    try {
+      await page.goto(`${server.url}?device=none&steps=0`);
+      const found = await page.evaluate<boolean | null>(
+        `navigator.gpu ? navigator.gpu.requestAdapter().then((found) => found !== null) : null`,
+      );
+      return found === true ? null : `Chromium has no ${found === null ? "WebGPU" : "adapter"}`;
+    } finally {
+      await page.close();
+      await server.close();
+    }
+  }
+
   it.each([true, false])("has Node's losses on wasm (isolated: %s)", async (isolated) => {
     const [steps, batch] = [12, 32];
     const outcome = await trained(`?device=wasm&strict&steps=${steps}&batch=${batch}`, isolated);
@@ -86,7 +104,24 @@ describe.skipIf(executable === undefined)("a page that trains", () => {
     expect(outcome.losses).toEqual(lossesInNode(steps, batch));
     expect(outcome.losses.at(-1)).toBeLessThan(outcome.losses[0]!);
     expect(outcome.laterTasks).toEqual([]);
-    expect(outcome.firstTasks).toEqual([]);
+  });
+
+  it("has Node's losses on webgpu, with one submit a step", async ({ skip }) => {
+    const missing = await whyNoWebgpu();
+    if (missing !== null) {
+      console.log(`webgpu in a page is not tested: ${missing}`);
+      skip();
+    }
+    const [steps, batch] = [5, 4];
+    const outcome = await trained(`?device=webgpu&steps=${steps}&batch=${batch}`, false);
+    tell(`webgpu, ${outcome.facts.adapter}`, outcome);
+    const expected = lossesInNode(steps, batch);
+    for (let i = 0; i < steps; i++) {
+      expect(Math.abs(outcome.losses[i]! / expected[i]! - 1), `step ${i}`).toBeLessThan(1e-3);
+    }
+    expect(outcome.facts.submits).toBe(outcome.facts.runs);
+    expect(outcome.laterSubmits).toBe(steps - 1);
+    expect(outcome.laterTasks).toEqual([]);
   });
 
   it("blocks the page where wasm is asked to live there, which the page notices", async () => {

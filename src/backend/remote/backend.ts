@@ -4,7 +4,7 @@
 // Not here: the other side (host.ts), or how a worker is started (start.ts).
 
 import type { Buffer } from "../../ir/buffer.ts";
-import type { TypedArray } from "../../ir/dtype.ts";
+import type { DType, TypedArray } from "../../ir/dtype.ts";
 import { flattenGraph } from "../../ir/flat.ts";
 import type { Plan } from "../../schedule/plan.ts";
 import { debugLevel } from "../../util/env.ts";
@@ -27,6 +27,8 @@ export type Connect = (take: (answer: Answer) => void, lost: (why: string) => vo
 export interface RemoteOptions {
   /** Bytes of results, and of inputs that come again, that may lie in the worker. */
   readonly budget?: number;
+  /** Dtypes that the backend in the worker cannot hold. */
+  readonly lacks?: readonly DType[];
 }
 
 interface RemoteProgram extends Program {
@@ -52,6 +54,7 @@ export class RemoteBackend implements Backend {
   /** Graphs go to the worker as they are. */
   readonly target = null;
   readonly queues = true;
+  readonly lacks: readonly DType[];
   private readonly connect: Connect;
   private readonly options: object;
   private readonly held: Held;
@@ -64,12 +67,13 @@ export class RemoteBackend implements Backend {
   private facts: Facts = {};
 
   /** `options` are those of the backend in the worker. */
-  constructor(name: string, connect: Connect, options: object, { budget }: RemoteOptions = {}) {
+  constructor(name: string, connect: Connect, options: object, remote: RemoteOptions = {}) {
     this.name = name;
     this.connect = connect;
     this.options = options;
     const free = (id: number) => this.giveBack(id);
-    this.held = new Held(budget ?? usualBudget, free, (id) => this.fetch(id));
+    this.lacks = remote.lacks ?? [];
+    this.held = new Held(remote.budget ?? usualBudget, free, (id) => this.fetch(id));
   }
 
   /** Starts the worker. Should it fail to, whatever is asked of it says so. */

@@ -1,5 +1,5 @@
 // How the worker of a remote device is started: in a page as a module worker, in Node as one of its
-// worker_threads. Not here: what is said to it (messages.ts), or what runs in it (wasm-host.ts).
+// worker_threads. Not here: what is said to it (messages.ts), or what runs in it (wasm-host.ts, webgpu-host.ts).
 
 import { builtin } from "../../util/env.ts";
 import { DeviceError } from "../../util/errors.ts";
@@ -31,6 +31,13 @@ export const connectWasm: Connect = (take, lost) => {
   return inNode(node, new URL(file, import.meta.url), take, lost);
 };
 
+/** The worker of the webgpu device; in pages alone. */
+export const connectWebgpu: Connect = (take, lost) => {
+  return inPage(take, lost, () => {
+    return new Worker(new URL("./webgpu-host.ts", import.meta.url), { type: "module" });
+  });
+};
+
 type Take = (answer: Answer) => void;
 type Lost = (why: string) => void;
 
@@ -39,7 +46,7 @@ function inPage(take: Take, lost: Lost, start: () => Worker): Link {
   try {
     worker = start();
   } catch (cause) {
-    throw new DeviceError("wasm", `this runtime starts no worker (${cause})`, { cause });
+    throw new DeviceError("device", `this runtime starts no worker (${cause})`, { cause });
   }
   worker.onmessage = ({ data }) => take(data);
   worker.onerror = (event) => {

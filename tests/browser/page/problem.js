@@ -1,6 +1,6 @@
 // The training that Node and the page both do: the convolutional net of MNIST on batches of strokes, which
 // look like digits enough to be told apart. Same seed, same batches, so that losses can be compared.
-import { compile, manualSeed, nn, optim, tensor } from "anneal";
+import { compile, manualSeed, nn, optim, Tensor } from "anneal";
 
 class Cnn extends nn.Module {
   conv1 = new nn.Conv2d(1, 32, 3, { padding: 1 });
@@ -37,11 +37,12 @@ function strokes(batch, next) {
       for (const at of [28 * y + x, 28 * y + x + 1]) pixels[784 * b + at] = 1;
     }
   }
-  return [tensor(pixels).reshape([batch, 1, 28, 28]), tensor(labels)];
+  return [Tensor.from(pixels, [batch, 1, 28, 28]), Tensor.from(labels, [batch])];
 }
 
-/** Trains and gives the loss of each step; `between` is told when a step's loss has arrived. */
-export async function train({ steps, batch }, between = () => {}) {
+/** Trains and gives the loss of each step. `ready` is waited for before the first step, `between` is told
+ *  when a step's loss has arrived. */
+export async function train({ steps, batch }, { ready, between } = {}) {
   manualSeed(42);
   const model = new Cnn();
   const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
@@ -52,9 +53,10 @@ export async function train({ steps, batch }, between = () => {}) {
   });
   const next = stream(7);
   const losses = [];
+  await ready?.();
   for (let i = 0; i < steps; i++) {
     losses.push(await step(...strokes(batch, next)).item());
-    between(i);
+    between?.(i);
   }
   return losses;
 }

@@ -30,27 +30,40 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function run(choose) {
   const { backend } = choose();
-  await pause(100); // the page's own start is no part of it
-  const timers = watchTimers();
   const ends = [];
-  const start = performance.now();
-  const losses = await train({ steps: number("steps"), batch: number("batch") }, () => {
+  let start = 0;
+  let timers;
+  let submitsBefore = 0;
+  const ready = async () => {
+    await pause(100); // the page's own start and the new model are no part of it
+    timers = watchTimers();
+    start = performance.now();
+  };
+  const between = (i) => {
     ends.push(performance.now());
-  });
+    // Asked between two steps, so it counts the first one's work and nothing of the second's.
+    const asked = i === 0 ? backend.ready?.() : undefined;
+    asked?.then(() => {
+      submitsBefore = backend.describe().submits;
+    });
+  };
+  const size = { steps: number("steps"), batch: number("batch") };
+  const losses = await train(size, { ready, between });
   const latest = timers();
   await pause(100); // the observer tells of tasks a little later
   await backend.ready?.();
   const during = ([at, ms], from, to) => at + ms > from && at < to;
-  const between = (from, to) => tasks.filter((t) => during(t, from, to)).map(([, ms]) => ms);
+  const within = (from, to) => tasks.filter((t) => during(t, from, to)).map(([, ms]) => ms);
   return {
     losses,
     firstMs: ends[0] - start,
     stepMs: (ends.at(-1) - ends[0]) / (ends.length - 1),
-    firstTasks: between(start, ends[0]),
-    laterTasks: between(ends[0], ends.at(-1)),
+    firstTasks: within(start, ends[0]),
+    laterTasks: within(ends[0], ends.at(-1)),
     latestTimer: latest,
     isolated: crossOriginIsolated,
     facts: backend.describe(),
+    laterSubmits: backend.describe().submits - submitsBefore,
   };
 }
 
