@@ -89,6 +89,9 @@ function outputOf(
 }
 
 function checkTypes(operands: readonly Tensor[]): void {
+  if (operands.length > 1 && operands[0].dtype === "bool") {
+    throw dtypeError("einsum", "is not defined for bool", "use a.float()");
+  }
   for (const t of operands) {
     if (t.dtype === operands[0].dtype) continue;
     const hint = `use x.to("${operands[0].dtype}")`;

@@ -1,11 +1,10 @@
 // npm run golden -- [--device NAME]… [--dir DIR] [--json FILE] [--all] [--help]: the score against PyTorch's
 // recorded cases, per file and for each op or module that is not all passed. Exits with 1 if anything is wrong,
-// with 2 where the arguments are.
+// with 2 where the arguments are, or a device cannot start.
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type DeviceName, device } from "../../src/index.ts";
-import { ArgumentError } from "../../src/util/errors.ts";
+import { ArgumentError, DeviceError, type DeviceName, device, ones } from "../../src/index.ts";
 import { golden, type Score, totals } from "./cases.ts";
 import { files } from "./files.ts";
 
@@ -18,7 +17,7 @@ const usage = `npm run golden -- [options]
   --all           lists each op and module, not only those that are not all passed
   --help          prints this
 
-exits with 1 if a case is wrong, with 2 if the arguments are`;
+exits with 1 if a case is wrong, with 2 if the arguments are or a device cannot start`;
 
 /** The least relative tolerance: shaders may compute elementary functions less exactly than float32 allows. */
 const leastRtol: Record<string, number> = { webgpu: 1e-3 };
@@ -96,6 +95,7 @@ async function run(
   all: boolean,
 ): Promise<{ device: string; files: Record<string, Counts> }> {
   device(name as DeviceName);
+  await ones(1).add(1).data(); // a device that cannot start says so here, once
   golden.rtol = leastRtol[name] ?? 0;
   console.log(`${name.padEnd(52)}  passed   wrong missing`);
   const counts: Record<string, Counts> = {};
@@ -134,7 +134,7 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  if (!(error instanceof ArgumentError)) throw error;
-  console.error(`${error}\n\n${usage}`);
-  process.exitCode = 2;
+  if (!(error instanceof ArgumentError || error instanceof DeviceError)) throw error;
+  console.error(error instanceof ArgumentError ? `${error}\n\n${usage}` : String(error));
+  process.exit(2); // a device that failed may keep the process
 }

@@ -251,7 +251,10 @@ export const logicalNot = (x: Tensor): Tensor => apply(x, (v) => b.unary("not", 
 
 function bitwise(op: string, fn: BinaryOp, a: Operand, c: Operand): Tensor {
   const dtype = resultType(a, c);
-  if (isFloat(dtype)) throw dtypeError(op, `needs ints or bools, got ${dtype}`, "use x.int()");
+  const kinds = fn === "shl" || fn === "shr" ? "ints" : "ints or bools";
+  if (isFloat(dtype) || (kinds === "ints" && dtype === "bool")) {
+    throw dtypeError(op, `needs ${kinds}, got ${dtype}`, "use x.int()");
+  }
   return binary(op, fn, a, c);
 }
 
