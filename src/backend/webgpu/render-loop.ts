@@ -16,6 +16,8 @@ import type { Shader, ShaderFeatures, ShaderLayout } from "./shader.ts";
 const ordinary = 64;
 /** Invocations that keep a device busy: with fewer points several share one. */
 const busy = 65536;
+/** So many partial results become one at a time. */
+const together = 16;
 /** A scatter with fewer points and more indices than these adds atomically. */
 const scatterPoints = 4096;
 const scatterSteps = 128;
@@ -66,13 +68,19 @@ function hasScatter({ stages }: LoopKernel): boolean {
 
 const powerUpTo = (n: number) => 2 ** Math.floor(Math.log2(Math.max(1, n)));
 
-function shareOf(kernel: LoopKernel, { invocations }: ShaderFeatures): Sharing {
+/** Words of workgroup memory that an invocation takes, of two stages at most. */
+function wordsOf({ stages }: LoopKernel): number {
+  const words = stages.map((s) => s.reduces.reduce((n, r) => n + (r.index ? 2 : 1), 1));
+  return Math.max(...words);
+}
+
+function shareOf(kernel: LoopKernel, { invocations, workgroupBytes }: ShaderFeatures): Sharing {
   const { axes, parallel, stages, vector } = kernel;
   const alone = { sharing: 1, points: ordinary, along: false };
   const points = product(axes.slice(0, parallel));
   const inner = Math.max(...stages.map((s) => product(s.axes.map((a) => axes[a]!))));
   if (hasScatter(kernel) || inner < 16 || points === 0) return alone;
-  const most = Math.min(256, invocations);
+  const most = Math.min(256, invocations, powerUpTo(workgroupBytes / (8 * wordsOf(kernel))));
   const wanted = powerUpTo(busy / points);
   if (vector >= parallel) {
     const sharing = Math.min(most, powerUpTo(inner / 2), Math.max(32, wanted));
@@ -80,7 +88,7 @@ function shareOf(kernel: LoopKernel, { invocations }: ShaderFeatures): Sharing {
   }
   const across = Math.min(16, powerUpTo(points));
   const sharing = Math.min(most / across, powerUpTo(inner / 4), wanted);
-  if (sharing === 1) return alone;
+  if (sharing <= 1) return alone;
   return { sharing, points: Math.max(across, ordinary / sharing), along: false };
 }
 
@@ -92,8 +100,9 @@ class LoopRenderer {
   private readonly text = new ShaderText();
   private readonly memory: ShaderMemory;
   private readonly writer: ExprWriter;
-  /** Workgroup arrays, by dtype. */
-  private readonly arrays = new Map<string, number>();
+  /** Names of workgroup arrays. */
+  private readonly arrays = new Set<string>();
+  private combined = 0;
 
   constructor(
     kernel: LoopKernel,
@@ -256,38 +265,50 @@ class LoopRenderer {
   private combine(reduces: readonly Reduce[]): void {
     const { text, share } = this;
     const { sharing, points, along } = share;
-    const uses = new Map<string, number>();
-    const array = (type: string) => {
-      const at = uses.get(type) ?? 0;
-      uses.set(type, at + 1);
-      const name = `shared_${type}_${at}`;
-      if (at >= (this.arrays.get(type) ?? 0)) {
-        this.arrays.set(type, at + 1);
-        text.declare(`var<workgroup> ${name}: array<${type}, ${sharing * points}>;`);
-      }
-      return name;
-    };
-    const kept = reduces.map((r) => {
-      const position = r.index === undefined ? null : array("i32");
-      return { r, value: array(this.valueType(r)), position };
-    });
+    const kept = this.keep(reduces);
     for (const { r, value, position } of kept) {
       text.line(`${value}[lane] = ${position === null ? `r${r.reg}` : `best${r.reg}`};`);
       if (position !== null) text.line(`${position}[lane] = r${r.reg};`);
     }
     text.line("workgroupBarrier();");
-    text.open(`for (var width = ${sharing / 2}u; width > 0u; width = width >> 1u)`);
-    text.open("if (part < width)");
-    text.line(`let other = lane + width${along ? "" : ` * ${points}u`};`);
-    for (const { r, value, position } of kept) this.join(r, value, position);
-    text.close();
-    text.line("workgroupBarrier();");
-    text.close();
-    const first = along ? `lane - part` : `lane % ${points}u`;
+    const apart = (parts: number) => (along ? parts : parts * points);
+    for (let left = sharing; left > 1; ) {
+      const width = Math.max(1, left / together);
+      const [first, end] = [`lane + ${apart(width)}u`, `lane + ${apart(left)}u`];
+      text.open(`if (part < ${width}u)`);
+      text.open(`for (var other = ${first}; other < ${end}; other += ${apart(width)}u)`);
+      for (const { r, value, position } of kept) this.join(r, value, position);
+      text.close();
+      text.close();
+      text.line("workgroupBarrier();");
+      left = width;
+    }
+    const first = along ? "lane - part" : `lane % ${points}u`;
     for (const { r, value, position } of kept) {
       text.line(`r${r.reg} = ${position ?? value}[${first}];`);
     }
-    text.line("workgroupBarrier();");
+  }
+
+  /** Workgroup arrays for what is combined: those of one stage and of the next take turns, so that
+   *  nobody writes what others may still read. */
+  private keep(reduces: readonly Reduce[]) {
+    const { text, share } = this;
+    const turn = this.combined++ % 2;
+    const uses = new Map<string, number>();
+    const array = (type: string) => {
+      const at = uses.get(type) ?? 0;
+      uses.set(type, at + 1);
+      const name = `shared_${type}_${at}_${turn}`;
+      if (!this.arrays.has(name)) {
+        this.arrays.add(name);
+        text.declare(`var<workgroup> ${name}: array<${type}, ${share.sharing * share.points}>;`);
+      }
+      return name;
+    };
+    return reduces.map((r) => {
+      const position = r.index === undefined ? null : array("i32");
+      return { r, value: array(this.valueType(r)), position };
+    });
   }
 
   private join(r: Reduce, value: string, position: string | null): void {
