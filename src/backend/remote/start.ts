@@ -1,5 +1,6 @@
 // How the worker of a remote device is started: in a page as a module worker, in Node as one of its
-// worker_threads. Not here: what is said to it (messages.ts), or what runs in it (wasm-host.ts, webgpu-host.ts).
+// worker_threads. Not here: what is said to it (messages.ts), or what runs in it (wasm-host.ts,
+// webgpu-host.ts).
 
 import { builtin } from "../../util/env.ts";
 import { DeviceError } from "../../util/errors.ts";
