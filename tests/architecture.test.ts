@@ -48,6 +48,7 @@ const mayImport: Record<string, readonly string[]> = {
   "optim/": ["util/", "ir/", "tensor/"],
   // Functions of tensors that few pages need, each of which shakes off.
   "special/": ["util/", "ir/", "tensor/"],
+  "fft/": ["util/", "ir/", "tensor/", "special/"],
   // Data sets come through io's files and downloads; io knows nothing of data sets.
   "data/": ["util/", "ir/", "tensor/", "io/"],
   "io/": ["util/", "ir/", "tensor/"],

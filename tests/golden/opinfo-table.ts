@@ -11,6 +11,7 @@ import * as math from "../../src/tensor/ops/math.ts";
 import * as pool from "../../src/tensor/ops/pool.ts";
 import * as red from "../../src/tensor/ops/reduce.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
+import { fourier } from "./opinfo-fft.ts";
 import { functional as functions } from "./opinfo-functional.ts";
 import { losses } from "./opinfo-losses.ts";
 import { layers } from "./opinfo-nn.ts";
@@ -124,6 +125,7 @@ export const adapters: Record<string, Adapter> = {
   ...places,
   ...statistics,
   ...specialFunctions,
+  ...fourier,
   ...same(
     ..."abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad erf erfc exp exp2 expm1 floor".split(
       " ",

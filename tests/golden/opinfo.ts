@@ -1,6 +1,7 @@
 // Golden cases of single ops: decodes a case, runs our op by the adapter table (opinfo-table.ts), compares
 // values and gradients with PyTorch's. A case is passed, wrong or missing (no adapter).
 // The tolerances are rtol 1e-4 and atol 1e-5; an op that asks for more says why in `tolerance`.
+import { isComplex, viewAsComplex, viewAsReal } from "../../src/fft/index.ts";
 import { fromArray } from "../../src/tensor/create.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { StateError } from "../../src/util/errors.ts";
@@ -49,11 +50,17 @@ function numbers(t: GoldenTensor): number[] {
   return t.data.map(Number);
 }
 
+/** Complex data lies as pairs. */
+function asPairs(t: GoldenTensor): GoldenTensor {
+  return { ...t, t: "float32", shape: [...t.shape, 2] };
+}
+
 /** A case's value as ours: tensors, arrays, plain values. Tensors with `grad` are collected. */
 function decode(value: unknown, leaves: Tensor[]): unknown {
   if (value === "NaN" || value === "Infinity" || value === "-Infinity") return Number(value);
   if (typeof value !== "object" || value === null) return value;
   if (isGolden(value)) {
+    if (value.t === "complex64") return viewAsComplex(decode(asPairs(value), []) as Tensor);
     const out = fromArray(Float64Array.from(numbers(value)), value.shape, {
       dtype: dtypeOf(value),
     });
@@ -155,6 +162,9 @@ async function compare(
   }
   if (!isGolden(wanted)) {
     return Object.is(got, wanted) ? null : `${what}: ${String(got)}, not ${String(wanted)}`;
+  }
+  if (wanted.t === "complex64" && isComplex(got)) {
+    return compare(what, viewAsReal(got), asPairs(wanted), op);
   }
   if (!(got instanceof Tensor)) return `${what}: not a tensor but ${String(got)}`;
   const dtype = dtypeOf(wanted);
