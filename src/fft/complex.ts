@@ -124,14 +124,14 @@ export function isreal(z: Complex | Tensor): Tensor {
 export function add(a: ComplexOperand, b: ComplexOperand): Complex {
   const [x, y] = [partsOf("add", a), partsOf("add", b)];
   const re = el.add(x.re, y.re);
-  return { re, im: el.add(x.im ?? zerosLike(re), y.im ?? 0) };
+  return { re, im: el.add(x.im ?? zerosLike(re), y.im ?? zerosLike(re)) };
 }
 
 /** a - b, broadcast. */
 export function sub(a: ComplexOperand, b: ComplexOperand): Complex {
   const [x, y] = [partsOf("sub", a), partsOf("sub", b)];
   const re = el.sub(x.re, y.re);
-  return { re, im: el.sub(x.im ?? zerosLike(re), y.im ?? 0) };
+  return { re, im: el.sub(x.im ?? zerosLike(re), y.im ?? zerosLike(re)) };
 }
 
 /**

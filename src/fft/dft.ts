@@ -19,6 +19,9 @@ interface Kinds {
   readonly from: "real" | "complex";
   readonly to: "real" | "complex";
 }
+const both: Kinds = { from: "complex", to: "complex" };
+const fromReal: Kinds = { from: "real", to: "complex" };
+const toReal: Kinds = { from: "complex", to: "real" };
 
 const letters = "abcefghijlmnopqrtuvwxyzABCDEFGHIJLMNOPQRTUVWXYZ";
 
@@ -116,8 +119,6 @@ function closed(x: Node, axis: number): Node {
   return reshape(permute(x, order), [...shape.slice(0, axis), length, ...shape.slice(axis + 2)]);
 }
 
-const lead = (kind: "real" | "complex") => (kind === "complex" ? 1 : 0);
-
 /** w = e^(sign·2πi·ij/n) for the step between the two transforms. */
 function twiddled(x: Node, at: number, length: number, sign: Sign): Node {
   const name = `twiddle ${length} ${sign}`;
@@ -127,39 +128,43 @@ function twiddled(x: Node, at: number, length: number, sign: Sign): Node {
   });
 }
 
-/** The transform of axis `at` (of the data without its axis of parts), unscaled. */
-export function dft(x: Node, at: number, sign: Sign, kinds: Kinds): Node {
-  const length = x.shape[at + lead(kinds.from)]!;
+/** The transform of axis `at` of complex data, unscaled. */
+export function dft(x: Node, at: number, sign: Sign): Node {
+  const length = x.shape[at + 1]!;
   const plan = planOf(length);
-  if (plan.kind === "matrix") return along(x, at, matrixOf(length, sign, kinds, x), kinds);
-  if (plan.kind === "chirp") return chirp(x, at, sign, plan, kinds);
+  if (plan.kind === "matrix") return along(x, at, matrixOf(length, sign, both, x), both);
+  if (plan.kind === "chirp") return chirp(x, at, sign, plan);
   const { first } = plan;
-  const columns = opened(x, at + lead(kinds.from), first); // (…, n₁, n₂, …)
-  const inner: Kinds = { from: kinds.from, to: "complex" };
-  const done = along(columns, at, matrixOf(first, sign, inner, x), inner); // (2, …, k₁, n₂, …)
-  const rest = dft(twiddled(done, at, length, sign), at + 1, sign, { ...kinds, from: "complex" });
-  return closed(rest, at + lead(kinds.to));
+  const columns = opened(x, at + 1, first); // (2, …, n₁, n₂, …)
+  const done = along(columns, at, matrixOf(first, sign, both, x), both); // (2, …, k₁, n₂, …)
+  return closed(dft(twiddled(done, at, length, sign), at + 1, sign), at + 1);
 }
 
 /**
- * The first n/2+1 elements of the forward transform of real data, which the others are conjugates of. In a
- * split only k₁ ≤ n₁/2 are computed: X at n₁-k₁, n₂-1-k₂ is the conjugate of X at k₁, k₂.
+ * The first `count` elements of the transform of real data. In a split only k₁ ≤ n₁/2 are computed: what
+ * stands at n₁-k₁, n₂-1-k₂ is the conjugate of what stands at k₁, k₂.
  */
-export function halfSpectrum(x: Node, at: number): Node {
+export function realSpectrum(x: Node, at: number, sign: Sign, count: number): Node {
   const length = x.shape[at]!;
-  const half = Math.floor(length / 2) + 1;
-  const kinds: Kinds = { from: "real", to: "complex" };
   const plan = planOf(length);
   if (plan.kind === "matrix") {
-    return along(x, at, matrixOf(length, -1, kinds, x, { rows: half }), kinds);
+    return along(x, at, matrixOf(length, sign, fromReal, x, { rows: count }), fromReal);
   }
-  if (plan.kind === "chirp") return n.narrow(dft(x, at, -1, kinds), at + 1, 0, half);
+  if (plan.kind === "chirp") {
+    return n.narrow(chirp(withParts(x), at, sign, plan), at + 1, 0, count);
+  }
   const { first } = plan;
   const rows = Math.floor(first / 2) + 1;
-  const done = along(opened(x, at, first), at, matrixOf(first, -1, kinds, x, { rows }), kinds);
-  const known = dft(twiddled(done, at, length, -1), at + 1, -1, { from: "complex", to: "complex" });
+  const matrix = matrixOf(first, sign, fromReal, x, { rows });
+  const done = along(opened(x, at, first), at, matrix, fromReal); // (2, …, rows, n₂, …)
+  const known = dft(twiddled(done, at, length, sign), at + 1, sign); // (2, …, rows, k₂, …)
   const whole = withMirror(known, at + 1, first, [at + 1, at + 2]); // (2, …, k₁, k₂, …)
-  return n.narrow(closed(whole, at + 1), at + 1, 0, half);
+  return n.narrow(closed(whole, at + 1), at + 1, 0, count);
+}
+
+/** Real data as complex data. */
+export function withParts(x: Node): Node {
+  return n.padAxis(reshape(x, [1, ...x.shape]), 0, 0, 1);
 }
 
 /**
@@ -167,21 +172,19 @@ export function halfSpectrum(x: Node, at: number): Node {
  * ends are passed over. In a split only the columns up to n₂/2 are transformed, and each counts twice.
  */
 export function fromHalfSpectrum(x: Node, at: number, length: number, sign: Sign): Node {
-  const kinds: Kinds = { from: "complex", to: "real" };
   const half = Math.floor(length / 2) + 1;
   const plan = planOf(length);
   if (plan.kind === "matrix") {
-    const matrix = matrixOf(length, sign, kinds, x, { columns: half, weigh: true });
-    return along(x, at, matrix, kinds);
+    const matrix = matrixOf(length, sign, toReal, x, { columns: half, weigh: true });
+    return along(x, at, matrix, toReal);
   }
   const whole = withMirror(x, at + 1, length, [at + 1]);
-  if (plan.kind === "chirp") return dft(whole, at, sign, kinds);
+  if (plan.kind === "chirp") return n.drop(n.narrow(chirp(whole, at, sign, plan), 0, 0, 1), [0]);
   const { first } = plan;
-  const inner: Kinds = { from: "complex", to: "complex" };
   const second = length / first;
   const columns = opened(whole, at + 1, first); // (2, …, n₁, n₂, …)
   const kept = n.narrow(columns, at + 2, 0, Math.floor(second / 2) + 1);
-  const done = along(kept, at, matrixOf(first, sign, inner, x), inner);
+  const done = along(kept, at, matrixOf(first, sign, both, x), both);
   const rest = fromHalfSpectrum(twiddled(done, at, length, sign), at + 1, second, sign);
   return closed(rest, at);
 }
@@ -207,34 +210,18 @@ export function conjugate(x: Node): Node {
  * Bluestein's form: with c(j) = e^(sign·πi·j²/n), X(k) = c(k) Σ x(j) c(j) · conj c(k-j), a convolution, which
  * is done by transforms of a power of two.
  */
-function chirp(
-  x: Node,
-  at: number,
-  sign: Sign,
-  { padded }: Plan & { kind: "chirp" },
-  { from, to }: Kinds,
-): Node {
-  const axis = at + 1;
-  const length = x.shape[at + lead(from)]!;
-  const both: Kinds = { from: "complex", to: "complex" };
+function chirp(x: Node, at: number, sign: Sign, { padded }: Plan & { kind: "chirp" }): Node {
+  const length = x.shape[at + 1]!;
   const c = (j: number): [number, number] => {
     const [cos, sin] = turn((j * j) % (2 * length), 2 * length);
     return [cos, sign * sin];
   };
   const name = `chirp ${length} ${sign}`;
-  const whole = from === "complex" ? x : n.padAxis(reshape(x, [1, ...x.shape]), 0, 0, 1);
-  const spread = (node: Node, w: (i: number) => [number, number], what: string) =>
-    turned(node, at, 1, `${name} ${what}`, w);
-  const input = n.padAxis(spread(whole, c, "in"), axis, 0, padded - length);
-  const spectrum = chirpSpectrum(length, padded, sign);
-  const product = spread(
-    dft(input, at, -1, both),
-    (i) => [spectrum[0][i]!, spectrum[1][i]!],
-    "middle",
-  );
-  const done = n.narrow(dft(product, at, 1, both), axis, 0, length);
-  const out = spread(done, (i) => c(i).map((v) => v / padded) as [number, number], "out");
-  return to === "complex" ? out : n.drop(n.narrow(out, 0, 0, 1), [0]);
+  const input = n.padAxis(turned(x, at, 1, `${name} in`, c), at + 1, 0, padded - length);
+  const [re, im] = chirpSpectrum(length, padded, sign);
+  const product = turned(dft(input, at, -1), at, 1, `${name} middle`, (k) => [re[k]!, im[k]!]);
+  const done = n.narrow(dft(product, at, 1), at + 1, 0, length);
+  return turned(done, at, 1, `${name} out`, (k) => c(k).map((v) => v / padded) as [number, number]);
 }
 
 const spectra = new Map<string, readonly [Float64Array, Float64Array]>();

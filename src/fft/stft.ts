@@ -122,14 +122,15 @@ export function istft(z: Complex, nFft: number, options: IstftOptions = {}): Ten
   if (F !== wanted) throw shapeError("istft", `needs ${wanted} frequencies, got ${F}`);
   const spectra = (part: Tensor) => part.narrow(-2, 0, half).transpose(-1, -2); // (…, T, half)
   const frames = irfft({ re: spectra(z.re), im: spectra(z.im) }, { n: nFft, norm }); // (…, T, nFft)
-  const weights = window.mul(window).expand([T, nFft]);
   const sum = overlapped(frames.mul(window), hop); // (…, nFft + hop(T-1))
-  const whole = sum.div(overlapped(weights, hop));
-  const [all] = whole.shape.slice(-1) as [number];
+  const weights = overlapped(window.mul(window).expand([T, nFft]), hop);
+  const [all] = weights.shape as [number];
   const start = center ? Math.floor(nFft / 2) : 0;
   const stop = length === undefined ? all - start : start + length;
-  if (stop <= all) return whole.narrow(-1, start, Math.max(stop - start, 0));
-  return whole.narrow(-1, start, all - start).pad([0, stop - all]);
+  // What is cut off is cut before the division: it may be 0/0, and so would its gradient be.
+  const inside = (x: Tensor) => x.narrow(-1, start, Math.max(Math.min(stop, all) - start, 0));
+  const signal = inside(sum).div(inside(weights));
+  return stop > all ? signal.pad([0, stop - all]) : signal;
 }
 
 /** Frames (…, T, n) added up where they overlap: the adjoint of unfold, (…, n + hop(T-1)). */

@@ -19,7 +19,7 @@ import * as n from "../tensor/ops/nodes.ts";
 import type { Axes } from "../tensor/shape-types.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Complex, conj, isComplex, partsOf } from "./complex.ts";
-import { dft, fromHalfSpectrum, halfSpectrum, type Sign } from "./dft.ts";
+import { dft, fromHalfSpectrum, realSpectrum, type Sign, withParts } from "./dft.ts";
 
 /** Where the factor 1/n goes: to the inverse, as 1/√n to both, or to the forward transform. */
 export type Norm = "backward" | "ortho" | "forward";
@@ -58,8 +58,13 @@ function open(op: string, z: Complex | Tensor): Signal {
 }
 
 function toComplex({ node, kind }: Signal): Node {
-  if (kind === "complex") return node;
-  return n.padAxis(reshape(node, [1, ...node.shape]), 0, 0, 1);
+  return kind === "complex" ? node : withParts(node);
+}
+
+/** The transform of one axis; of real data its first `count` elements. */
+function transformed({ node, kind }: Signal, at: number, sign: Sign, count: number): Signal {
+  const done = kind === "real" ? realSpectrum(node, at, sign, count) : dft(node, at, sign);
+  return { node: done, kind: "complex" };
 }
 
 function close(node: Node): Complex {
@@ -157,9 +162,7 @@ function complexToComplex(
   let count = 1;
   for (let i = at.length - 1; i >= 0; i--) {
     const length = checkLength(op, sizes[i] ?? shape[at[i]!]!);
-    signal = sized(signal, at[i]!, length);
-    const node = dft(signal.node, at[i]!, sign, { from: signal.kind, to: "complex" });
-    signal = { node, kind: "complex" };
+    signal = transformed(sized(signal, at[i]!, length), at[i]!, sign, length);
     count *= length;
   }
   return close(scaled(op, toComplex(signal), count, options.norm ?? "backward", sign));
@@ -178,13 +181,8 @@ function realToComplex(
   let count = 1;
   for (let i = at.length - 1; i >= 0; i--) {
     const length = checkLength(op, sizes[i] ?? shape[at[i]!]!);
-    signal = sized(signal, at[i]!, length);
-    const both = { from: "complex", to: "complex" } as const;
-    const node =
-      signal.kind === "real"
-        ? halfSpectrum(signal.node, at[i]!)
-        : dft(signal.node, at[i]!, -1, both);
-    signal = { node, kind: "complex" };
+    const half = Math.floor(length / 2) + 1;
+    signal = transformed(sized(signal, at[i]!, length), at[i]!, -1, half);
     count *= length;
   }
   return close(scaled(op, signal.node, count, options.norm ?? "backward", -1));
@@ -203,9 +201,7 @@ function complexToReal(
   let count = 1;
   for (let i = 0; i < last; i++) {
     const length = checkLength(op, sizes[i] ?? shape[at[i]!]!);
-    signal = sized(signal, at[i]!, length);
-    const node = dft(signal.node, at[i]!, 1, { from: "complex", to: "complex" });
-    signal = { node, kind: "complex" };
+    signal = transformed(sized(signal, at[i]!, length), at[i]!, 1, length);
     count *= length;
   }
   const length = checkLength(op, sizes[last] ?? 2 * (shape[at[last]!]! - 1));
