@@ -127,6 +127,12 @@ describe.skipIf(device === null)("shaders (skipped without a WebGPU adapter)", (
     await agree([ir.unary("neg", x)]);
   });
 
+  it("compiles where there is nothing to do", async () => {
+    const [x, y] = [ir.expand(data([3, 1, 5]), [3, 0, 5]), ir.expand(data([1, 0, 5]), [3, 0, 5])];
+    const products = ir.binary("mul", x, y);
+    await agree([ir.reduce("sum", products, [2]), ir.reduce("sum", products, [1])]);
+  });
+
   it("raises to powers and divides with remainder like float32", async () => {
     const [x, y] = [data([4000], "float32", 20), data([4000], "float32", 6)];
     await agree([ir.binary("pow", ir.unary("abs", x), y)], 1);

@@ -115,9 +115,10 @@ class ContractRenderer {
   render(): Shader {
     const { text, tile, kernel, size } = this;
     const { blockRows, blockColumns } = tile;
-    const across = Math.ceil(size.columns / tile.columns);
-    const down = Math.ceil(size.rows / tile.rows);
-    const groups = across * down * size.batch;
+    const across = Math.max(1, Math.ceil(size.columns / tile.columns));
+    const down = Math.max(1, Math.ceil(size.rows / tile.rows));
+    const empty = size.rows * size.columns === 0;
+    const groups = empty ? 0 : across * down * size.batch;
     if (this.guarded) guard(text, true);
     text.line("let group = group_id.y * groups.x + group_id.x;");
     // The same for a whole workgroup.
@@ -235,7 +236,7 @@ class ContractRenderer {
       const extent = kernel.axes[wide[k]!]!;
       const c = coef[wide[k]!] ?? 0;
       if (c !== 0) terms.push(`${digit(index, below, k === 0 ? 0 : extent)} * ${c}`);
-      below *= extent;
+      below *= Math.max(1, extent);
     }
     return terms.length === 0 ? "0" : terms.join(" + ");
   }

@@ -13,7 +13,8 @@ export function dispatchOf(groups: number): Shader["dispatch"] {
   return [Math.ceil(groups / rows), rows, 1];
 }
 
-/** Names the indices `i…` of axes from one index (u32) over all of them, the last running fastest. */
+/** Names the indices `i…` of axes from one index (u32) over all of them, the last running fastest. Where
+ *  there are no elements the text must still be one that compiles. */
 export function axesFromIndex(
   text: ShaderText,
   index: string,
@@ -24,7 +25,7 @@ export function axesFromIndex(
   for (let k = extents.length - 1; k >= 0; k--) {
     const extent = extents[k]!;
     if (extent !== 1) text.line(`let i${axes[k]} = ${digit(index, below, k === 0 ? 0 : extent)};`);
-    below *= extent;
+    below *= Math.max(1, extent);
   }
 }
 
