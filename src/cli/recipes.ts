@@ -1,5 +1,6 @@
 // All that `anneal train` can train. Not here: what each is.
 
+import { diagnosisRecipe } from "./diagnosis.ts";
 import { forecastRecipe } from "./forecast.ts";
 import type { TextRecipe } from "./language-run.ts";
 import { lmRecipe } from "./lm.ts";
@@ -18,4 +19,5 @@ export const recipes: readonly AnyRecipe[] = [
   ...textClassRecipes,
   translateRecipe,
   forecastRecipe,
+  diagnosisRecipe,
 ];

@@ -92,6 +92,14 @@ export function mistakeSection(mistakes: readonly Mistake[]): string {
   return `<section>${title}<ul class="mistakes">${cards.join("")}</ul></section>`;
 }
 
+/** Pictures that are SVG already, two in a row. */
+export function drawingSection(drawings: NonNullable<ReportRun["drawings"]>): string {
+  const figures = drawings.map(({ title, svg }) => {
+    return `<figure><figcaption>${escapeHtml(title)}</figcaption>${svg}</figure>`;
+  });
+  return `<section class="charts">${figures.join("")}</section>`;
+}
+
 /** The layers of the model. */
 export function modelSection({ rows, total, bytes }: ModelTable): string {
   const lines = rows.map(({ name, kind, outputShape, parameters }) => {

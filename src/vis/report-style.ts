@@ -35,6 +35,7 @@ main > section.charts { background: none; border: 0; padding: 0; }
 .wide { grid-column: 1 / -1; }
 figure { margin: 0; padding: 1rem 1rem .5rem .5rem; overflow: hidden; }
 figcaption { font-weight: 600; margin: 0 0 .4rem .75rem; }
+figure > svg { display: block; width: 100%; height: auto; }
 .u-legend { font-size: 12px; color: var(--quiet); }
 .u-legend th { font-weight: 400; }
 .scroll { overflow-x: auto; }

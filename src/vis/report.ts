@@ -11,6 +11,7 @@ import { type Passage, passageSection } from "./passage.ts";
 import { type Chart, chartScript, chartsOf } from "./report-charts.ts";
 import {
   chartSection,
+  drawingSection,
   escapeHtml,
   factSection,
   historySection,
@@ -59,6 +60,8 @@ export interface ReportRun {
     | undefined;
   /** The worst first. */
   readonly mistakes?: readonly Mistake[] | undefined;
+  /** Pictures as SVG, each with a title. */
+  readonly drawings?: readonly { readonly title: string; readonly svg: string }[] | undefined;
   /** Texts that the model has read, in the order in which they are shown. */
   readonly passages?: readonly Passage[] | undefined;
   readonly model?: ModelTable | undefined;
@@ -79,6 +82,7 @@ export function report(run: ReportRun): string {
     historySection(run.history),
     run.confusion ? matrixSection(run.confusion) : "",
     run.mistakes ? mistakeSection(run.mistakes) : "",
+    run.drawings ? drawingSection(run.drawings) : "",
     run.passages ? passageSection(run.passages) : "",
     run.model ? modelSection(run.model) : "",
     factSection([
