@@ -93,7 +93,7 @@ export function barsOf({ results, bundleKb }: Results): Bar[] {
       2,
       rows(Object.keys(workloads)).map((row) => [row.work, row.busy]),
     ),
-    atMost("core bundle, kB gzip", 80, [["the package tests' page", bundleKb]]),
+    atMost("core bundle, kB gzip", 80, [["a page's own script", bundleKb]]),
   ];
 }
 

@@ -1,5 +1,5 @@
-// What Anneal weighs in a page: the page of the package tests, built by Vite and compressed. Not here:
-// the budget (tests/package).
+// What Anneal weighs in a page's own script: the page of the package tests, built by Vite and compressed.
+// Not here: the workers that compute, which are loaded beside it, and the budgets (tests/package).
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
-/** Compressed size of the page's scripts, in kB (1000 bytes). The package must be built. */
+/** Compressed size of the page's own script, in kB (1000 bytes). The package must be built. */
 export async function bundleKb(): Promise<number> {
   const page = join(here, ".build", "page");
   const out = join(page, "site");
@@ -23,7 +23,9 @@ export async function bundleKb(): Promise<number> {
     logLevel: "error",
     build: { outDir: out, emptyOutDir: true, target: "es2022" },
   });
-  const scripts = readdirSync(join(out, "assets")).filter((file) => file.endsWith(".js"));
+  const isWorker = (file: string) => /-host-|^worker-/.test(file);
+  const files = readdirSync(join(out, "assets")).filter((file) => file.endsWith(".js"));
+  const scripts = files.filter((file) => !isWorker(file));
   const sizes = scripts.map((file) => gzipSync(readFileSync(join(out, "assets", file))).length);
   return sizes.reduce((sum, size) => sum + size, 0) / 1000;
 }
