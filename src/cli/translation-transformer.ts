@@ -3,16 +3,7 @@
 // while it writes.
 // Not here: the recurrent models, or what all have in common (translation-models.ts).
 
-import {
-  compile,
-  dynamicSlice,
-  dynamicUpdate,
-  nn,
-  noGrad,
-  Tensor,
-  where,
-  zeros,
-} from "../index.ts";
+import { compile, dynamicSlice, nn, noGrad, Tensor, where, zeros } from "../index.ts";
 import { checkTokens, type Decoding, type LanguageModel, type Padded } from "../text/index.ts";
 import { ArgumentError } from "../util/errors.ts";
 import {
@@ -23,12 +14,6 @@ import {
   type TranslationShape,
   tiedLogits,
 } from "./translation-models.ts";
-
-/** What attention looks at: keys and values (B, H, S, D). */
-interface Seen {
-  readonly keys: Tensor;
-  readonly values: Tensor;
-}
 
 /** Attention of several heads, its three projections apart so that keys can be kept. */
 class Attention extends nn.Module {
@@ -47,19 +32,19 @@ class Attention extends nn.Module {
     this.out = new nn.Linear(width, width);
   }
 
-  seen(x: Tensor): Seen {
+  seen(x: Tensor): nn.Seen {
     return { keys: this.split(this.k.forward(x)), values: this.split(this.v.forward(x)) };
   }
 
   /** x (B, T, C) → (B, T, C). */
-  look(x: Tensor, { keys, values }: Seen, options: nn.AttentionOptions): Tensor {
+  look(x: Tensor, { keys, values }: nn.Seen, options: nn.AttentionOptions): Tensor {
     const q = this.split(this.q.forward(x)); // (B, H, T, D)
     const y = nn.scaledDotProductAttention(q, keys, values, options); // (B, H, T, D)
     return this.out.forward(y.transpose(1, 2).flatten(2));
   }
 
   /** The mean over heads of where each place looks: (B, T, S). */
-  weights(x: Tensor, { keys }: Seen, mask: Tensor): Tensor {
+  weights(x: Tensor, { keys }: nn.Seen, mask: Tensor): Tensor {
     const q = this.split(this.q.forward(x)); // (B, H, T, D)
     const scores = q.matmul(keys.mT).div(Math.sqrt(q.shape.at(-1)!)); // (B, H, T, S)
     return where(mask, scores, -1e30).softmax(-1).mean(1);
@@ -131,9 +116,9 @@ class DecoderBlock extends nn.Module {
   /** `own` makes of this block's own keys and values those that are looked at. */
   forward(
     x: Tensor,
-    memory: Seen,
+    memory: nn.Seen,
     mask: Tensor,
-    own: (seen: Seen) => Seen,
+    own: (seen: nn.Seen) => nn.Seen,
     offset: Offset,
   ): Tensor {
     const before = this.norm1.forward(x); // (B, T, C)
@@ -236,31 +221,26 @@ export class TransformerTranslator extends nn.Module implements TranslationModel
     return { vocabularySize, contextLength: maxLength, normalized: true, begin };
   }
 
-  private decoding(rows: number, mask: Tensor, memory: readonly Seen[]): Decoding {
+  private decoding(rows: number, mask: Tensor, memory: readonly nn.Seen[]): Decoding {
     const { vocabularySize, maxLength, width, heads } = this.#shape;
-    const empty = () => zeros(rows, heads, maxLength, width / heads);
-    const kept = memory.map((): Seen => ({ keys: empty(), values: empty() }));
-    const step = compile((token: Tensor, place: Tensor, mask: Tensor, memory: readonly Seen[]) =>
+    const place = nn.KeyValueCache.place();
+    const room = [rows, heads, maxLength, width / heads] as const;
+    const kept = memory.map(() => new nn.KeyValueCache(room, place));
+    const step = compile((token: Tensor, mask: Tensor, memory: readonly nn.Seen[]) =>
       noGrad(() => {
-        const places = dynamicSlice(this.#places, [place, 0], [token.shape[1]!, width]); // (T, C)
+        const T = token.shape[1]!;
+        const places = dynamicSlice(this.#places, [place, 0], [T, width]); // (T, C)
         let x = this.embedded(token, places); // (R, T, C)
         [...this.decoder].forEach((block, i) => {
-          const cache = kept[i]!;
-          const add = ({ keys, values }: Seen): Seen => {
-            const from = [0, 0, place, 0];
-            cache.keys.assign(dynamicUpdate(cache.keys, keys, from));
-            cache.values.assign(dynamicUpdate(cache.values, values, from));
-            return cache;
-          };
+          const add = ({ keys, values }: nn.Seen) => kept[i]!.put(keys, values);
           x = block.forward(x, memory[i]!, mask, add, { offset: place });
         });
-        return this.logits(x.select(1, token.shape[1]! - 1)).logSoftmax(1); // (R, V)
+        kept[0]!.advance(T);
+        return this.logits(x.select(1, T - 1)).logSoftmax(1); // (R, V)
       }),
     );
     const pick = compile((from: Tensor) => {
-      for (const { keys, values } of kept) {
-        for (const cache of [keys, values]) cache.assign(cache.indexSelect(0, from));
-      }
+      for (const cache of kept) cache.select(from);
     });
     let length = 0;
     return {
@@ -271,9 +251,8 @@ export class TransformerTranslator extends nn.Module implements TranslationModel
           const what = `${length + count} tokens do not fit into ${maxLength}`;
           throw new ArgumentError("feed", what);
         }
-        const place = Tensor.from(Int32Array.of(length), []);
         length += count;
-        const logits = step(Tensor.from(tokens, [rows, count]), place, mask, memory);
+        const logits = step(Tensor.from(tokens, [rows, count]), mask, memory);
         return (await logits.data()) as Float32Array;
       },
       select: (from) => void pick(Tensor.from(from, [rows])),

@@ -11,6 +11,7 @@ import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { attentionWeights, causalMask, checkMask, scaledDotProductAttention } from "./attention.ts";
 import { checkProbability } from "./dropout.ts";
 import * as init from "./init.ts";
+import { KeyValueCache } from "./key-value-cache.ts";
 import { checkCount, checkOptions, Linear, linear } from "./linear.ts";
 import { inScope, Module } from "./module.ts";
 
@@ -46,6 +47,10 @@ export interface MultiheadAttentionCall extends HidingMasks {
   needWeights?: boolean | undefined;
   /** False gives the weights of each head, (B, H, L, S), not their mean over heads, (B, L, S). */
   averageAttnWeights?: boolean | undefined;
+  /** Kept keys and values, for self-attention that goes on token by token: key and value are put behind
+   *  those of the calls before, and each query sees all up to its own place. Advance it when all layers
+   *  have gone by. */
+  cache?: KeyValueCache | undefined;
 }
 
 /**
@@ -116,6 +121,7 @@ export class MultiheadAttention extends Module {
       const [q, k, v] = this.project(query, key, value).map((x) =>
         lead(x).unflatten(-1, [this.numHeads, -1]).transpose(-3, -2),
       ) as [Tensor, Tensor, Tensor]; // (B, H, T, D)
+      if (options.cache !== undefined) return this.continued([q, k, v], lead, options);
       const [keys, values] = this.extended(k, v); // (B, H, S, D)
       const added = keys.shape.at(-2)! - k.shape.at(-2)!;
       const mask = this.maskOf(q, k.shape.at(-2)!, added, options);
@@ -124,13 +130,42 @@ export class MultiheadAttention extends Module {
       const { needWeights = true } = options;
       const weights = needWeights ? attentionWeights(q, keys, rule) : null; // (B, H, L, S)
       const heads = weights?.matmul(values) ?? scaledDotProductAttention(q, keys, values, rule);
-      const joined = lead(heads.transpose(-3, -2).flatten(-2)); // (L, B, E)
-      const { averageAttnWeights = true } = options;
-      return [
-        this.out_proj.forward(joined),
-        weights && (averageAttnWeights ? weights.mean(-3) : weights),
-      ];
+      return this.results(heads, weights, lead, options);
     });
+  }
+
+  private results(
+    heads: Tensor,
+    weights: Tensor | null,
+    lead: (x: Tensor) => Tensor,
+    { averageAttnWeights = true }: MultiheadAttentionCall,
+  ): [Tensor, Tensor | null] {
+    const joined = lead(heads.transpose(-3, -2).flatten(-2)); // (L, B, E)
+    const shown = weights && (averageAttnWeights ? weights.mean(-3) : weights);
+    return [this.out_proj.forward(joined), shown];
+  }
+
+  /** With the keys and values of the calls before. q, k, v (B, H, T, D). */
+  private continued(
+    [q, k, v]: readonly [Tensor, Tensor, Tensor],
+    lead: (x: Tensor) => Tensor,
+    options: MultiheadAttentionCall,
+  ): [Tensor, Tensor | null] {
+    const { cache, needWeights = true, attnMask, keyPaddingMask } = options;
+    const masked = attnMask !== undefined || keyPaddingMask !== undefined;
+    if (q.shape.length !== 4 || masked || this.bias_k !== null || this.addZeroAttn) {
+      const detail = "a cache goes with batches only, not with masks, addBiasKv or addZeroAttn";
+      throw new ArgumentError("MultiheadAttention", detail, { in: currentScope() });
+    }
+    if (!needWeights) return this.results(cache!.attend(q, k, v), null, lead, options);
+    const [heads, weights] = cache!.attendWithWeights(q, k, v);
+    return this.results(heads, weights, lead, options);
+  }
+
+  /** A cache for sequences of up to `length` places. */
+  cacheFor(batch: number, length: number, place?: Tensor): KeyValueCache {
+    const { numHeads: H, embedDim: E } = this;
+    return new KeyValueCache([batch, H, length, E / H], place);
   }
 
   /** Queries, keys and values by the projections, as few products as the inputs allow. */

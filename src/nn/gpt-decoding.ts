@@ -1,42 +1,15 @@
 // Writing text with a GPT token by token: the keys and values of what was read are kept, and each new
-// token is computed alone. Places are values, so that all tokens run one program.
-// Not here: the model (gpt.ts), or how the next token is chosen (anneal/text).
+// token is computed alone. Not here: the model (gpt.ts), how keys are kept (key-value-cache.ts), or how
+// the next token is chosen (anneal/text).
 
-import { makeArray } from "../ir/dtype.ts";
-import { sizeOf } from "../ir/node.ts";
 import { compile } from "../tensor/compile.ts";
 import { noGrad } from "../tensor/core.ts";
-import { dynamicSlice, dynamicUpdate } from "../tensor/ops/dynamic.ts";
-import { setState, snapshot, stateNode } from "../tensor/state.ts";
+import { dynamicSlice } from "../tensor/ops/dynamic.ts";
+import { setState, snapshot } from "../tensor/state.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
-import { scaledDotProductAttention } from "./attention.ts";
 import type { GPT } from "./gpt.ts";
-
-/** Keys and values of one layer, as state: room for M places, filled from the first on. */
-export class KeyValueCache {
-  readonly keys: Tensor; // (B, H, M, D)
-  readonly values: Tensor; // (B, H, M, D)
-  /** The place of the next token, an int32 scalar. */
-  readonly place: Tensor;
-
-  constructor(shape: readonly [number, number, number, number], place: Tensor) {
-    const empty = () => new Tensor(stateNode(makeArray("float32", sizeOf(shape)), shape));
-    this.keys = empty();
-    this.values = empty();
-    this.place = place;
-  }
-
-  /** Adds keys and values and attends to all so far: q, k, v (B, H, T, D) → (B, H, T, D). */
-  attend(q: Tensor, k: Tensor, v: Tensor): Tensor {
-    const offset = this.place;
-    const keys = dynamicUpdate(this.keys, k, [0, 0, offset, 0]);
-    const values = dynamicUpdate(this.values, v, [0, 0, offset, 0]);
-    this.keys.assign(keys);
-    this.values.assign(values);
-    return scaledDotProductAttention(q, keys, values, { causal: true, offset });
-  }
-}
+import { KeyValueCache } from "./key-value-cache.ts";
 
 /** How many tokens of a long prompt are read at once; fewer are read one by one. */
 const pieceLength = 32;
@@ -55,14 +28,14 @@ export class GptSession {
 
   constructor(model: GPT, rows: number) {
     const { layers, heads, width, contextLength } = model.config;
-    this.place = new Tensor(stateNode(new Int32Array(1), [], "int32"));
+    this.place = KeyValueCache.place();
     this.caches = Array.from(
       { length: layers },
       () => new KeyValueCache([rows, heads, contextLength, width / heads], this.place),
     );
     this.read = compile((tokens: Tensor) => noGrad(() => this.logits(model, tokens)));
     this.select = compile((from: Tensor) => {
-      for (const kept of this.kept) kept.assign(kept.indexSelect(0, from));
+      for (const cache of this.caches) cache.select(from);
     });
   }
 
@@ -72,7 +45,7 @@ export class GptSession {
     const { wpe } = model.transformer;
     const places = dynamicSlice(wpe.weight, [this.place, 0], [T, model.config.width]); // (T, C)
     const last = model.trunk(tokens, places, this.caches).select(1, T - 1); // (B, C)
-    this.place.assign(this.place.add(T));
+    this.caches[0]!.advance(T);
     return model.lm_head.forward(last); // (B, V)
   }
 

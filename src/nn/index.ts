@@ -8,6 +8,7 @@ export {
   type MaskOptions,
   scaledDotProductAttention,
 } from "./attention.ts";
+export { GroupedQueryAttention, type GroupedQueryOptions } from "./attention-grouped.ts";
 export * from "./attention-multihead.ts";
 export * from "./attention-scores.ts";
 export {
@@ -49,10 +50,11 @@ export {
 export { Fold, type FoldOptions, fold, Unfold, unfold } from "./fold.ts";
 export * from "./gated.ts";
 export * from "./gpt.ts";
-export { GptDecoding, KeyValueCache } from "./gpt-decoding.ts";
+export { GptDecoding } from "./gpt-decoding.ts";
 export * from "./grid.ts";
 export * from "./hooks.ts";
 export * as init from "./init.ts";
+export { KeyValueCache, type Seen } from "./key-value-cache.ts";
 export * from "./lazy.ts";
 export {
   type Lengths,

@@ -4,8 +4,9 @@
 import { gelu, relu } from "../tensor/ops/activations.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
-import { type HidingMasks, MultiheadAttention } from "./attention-multihead.ts";
+import { MultiheadAttention, type MultiheadAttentionCall } from "./attention-multihead.ts";
 import { Dropout } from "./dropout.ts";
+import type { KeyValueCache } from "./key-value-cache.ts";
 import { checkCount, checkOptions, Linear } from "./linear.ts";
 import { inScope, Module } from "./module.ts";
 import { LayerNorm } from "./norm.ts";
@@ -46,6 +47,11 @@ export interface DecoderMasks {
   memoryKeyPaddingMask?: Tensor | undefined;
   /** Each place of the target sees itself and what came before. */
   causal?: boolean | undefined;
+}
+
+/** How a decoder goes on token by token: kept keys and values, one cache a layer. */
+export interface DecoderCall extends DecoderMasks {
+  cache?: KeyValueCache | undefined;
 }
 
 const activations = { relu: (x: Tensor) => relu(x), gelu: (x: Tensor) => gelu(x) };
@@ -114,7 +120,12 @@ abstract class TransformerLayer extends Module {
 }
 
 /** The output of an attention layer without its weights. */
-function attend(layer: MultiheadAttention, q: Tensor, kv: Tensor, masks: HidingMasks): Tensor {
+function attend(
+  layer: MultiheadAttention,
+  q: Tensor,
+  kv: Tensor,
+  masks: MultiheadAttentionCall,
+): Tensor {
   return layer.forward(q, kv, kv, { ...masks, needWeights: false })[0];
 }
 
@@ -205,9 +216,10 @@ export class TransformerDecoderLayer extends TransformerLayer {
   }
 
   /** tgt (T, B, E), memory (S, B, E) → (T, B, E). */
-  forward(tgt: Tensor, memory: Tensor, masks: DecoderMasks = {}): Tensor {
+  forward(tgt: Tensor, memory: Tensor, masks: DecoderCall = {}): Tensor {
     return inScope(this, () => {
       const own = {
+        cache: masks.cache,
         attnMask: masks.tgtMask,
         keyPaddingMask: masks.tgtKeyPaddingMask,
         causal: masks.causal,

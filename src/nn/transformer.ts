@@ -6,6 +6,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
 import { ModuleList } from "./containers.ts";
 import * as init from "./init.ts";
+import { KeyValueCache } from "./key-value-cache.ts";
 import { checkCount, checkOptions } from "./linear.ts";
 import { inScope, Module } from "./module.ts";
 import { LayerNorm } from "./norm.ts";
@@ -62,13 +63,38 @@ export class TransformerDecoder extends Module {
     this.norm = norm;
   }
 
-  /** tgt (T, B, E), memory (S, B, E) → (T, B, E). */
-  forward(tgt: Tensor, memory: Tensor, masks: DecoderMasks = {}): Tensor {
+  /** tgt (T, B, E), memory (S, B, E) → (T, B, E). With `caches` the target goes on from the calls before;
+   *  they move on by themselves. */
+  forward(
+    tgt: Tensor,
+    memory: Tensor,
+    masks: DecoderMasks & { caches?: readonly KeyValueCache[] | undefined } = {},
+  ): Tensor {
     return inScope(this, () => {
-      let x = tgt;
-      for (const layer of this.layers) x = layer.forward(x, memory, masks);
+      const { caches, ...others } = masks;
+      if (caches !== undefined && caches.length !== this.layers.length) {
+        const detail = `${caches.length} caches for ${this.layers.length} layers`;
+        throw new ArgumentError("TransformerDecoder", detail, { hint: "use cachesFor(B, length)" });
+      }
+      let [x, i] = [tgt, 0];
+      for (const layer of this.layers) {
+        x = layer.forward(x, memory, { ...others, cache: caches?.[i++] });
+      }
+      caches?.[0]?.advance(tgt.shape[this.layers.at(0).batchFirst ? 1 : 0]!);
       return this.norm?.forward(x) ?? x;
     });
+  }
+
+  /**
+   * A cache for each layer, for targets of up to `length` places.
+   *
+   * @example
+   * const caches = decoder.cachesFor(1, 100);
+   * const step = compile((token: Tensor) => decoder.forward(token, memory, { caches })); // (1, 1, E)
+   */
+  cachesFor(batch: number, length: number): KeyValueCache[] {
+    const place = KeyValueCache.place();
+    return [...this.layers].map((layer) => layer.self_attn.cacheFor(batch, length, place));
   }
 }
 
