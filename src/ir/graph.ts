@@ -74,12 +74,14 @@ export function withSources(node: Node, src: readonly Node[]): Node {
 export function makeGraph(outputs: readonly Node[], assign?: readonly (Buffer | null)[]): Graph {
   const interner = new Interner();
   const done = new Map<Node, Node>();
-  const inputs: Node[] = [];
-  const scalars: Node[] = [];
+  let inputs: Node[] = [];
+  let scalars: Node[] = [];
+  let ruled = false;
   for (const node of topological(outputs)) {
     const src = node.src.map((s) => done.get(s)!);
     if (isOp(node, "custom")) {
       done.set(node, src[node.attrs.index]!); // nobody asks a program for gradients
+      ruled = true;
       continue;
     }
     const before = interner.texts.length;
@@ -89,6 +91,13 @@ export function makeGraph(outputs: readonly Node[], assign?: readonly (Buffer | 
     if (mine.op === "buffer") inputs.push(mine);
     if (mine.op === "scalar") scalars.push(mine);
   }
+  const mine = outputs.map((o) => done.get(o)!);
+  if (ruled) {
+    // What only a rule would have read is no input.
+    const live = new Set(topological(mine));
+    inputs = inputs.filter((n) => live.has(n));
+    scalars = scalars.filter((n) => live.has(n));
+  }
   const buffers = inputs.map((n) => n.buffer);
   const into = outputs.map((_, i) => {
     const target = assign?.[i];
@@ -96,7 +105,6 @@ export function makeGraph(outputs: readonly Node[], assign?: readonly (Buffer | 
     const at = buffers.indexOf(target);
     return at;
   });
-  const mine = outputs.map((o) => done.get(o)!);
   const ends = mine.map((o) => interner.numberOf(o));
   const key = `${interner.texts.join(";")};=> ${ends} into ${into}`;
   return { inputs, scalars, outputs: mine, into, key };

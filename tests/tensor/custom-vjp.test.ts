@@ -99,6 +99,16 @@ for (const name of devices) {
       expect((await second.item()) / (216 * (1 + 6 + 36) * 1.1 ** 6)).toBeCloseTo(1, 5);
     });
 
+    it("may leave an argument to the rule alone", async () => {
+      const known = customVjp(
+        (_: Tensor, y: Tensor) => y.mul(1),
+        (g, [x]) => [g.mul(x), null],
+      );
+      const [x, y] = [tensor([2, 3]), tensor([5, 7])];
+      expect(await values(known(x.add(1), y))).toEqual([5, 7]);
+      expect(await values(grad((v: Tensor) => known(v, y).sum())(x))).toEqual([2, 3]);
+    });
+
     it("refuses gradients that do not fit", () => {
       const bad = customVjp(
         (x: Tensor) => x.sum(),
