@@ -47,6 +47,7 @@ const mayImport: Record<string, readonly string[]> = {
   "nn/": ["util/", "ir/", "tensor/"],
   "optim/": ["util/", "ir/", "tensor/"],
   // Functions of tensors that few pages need, each of which shakes off.
+  "linalg/": ["util/", "ir/", "tensor/"],
   "special/": ["util/", "ir/", "tensor/"],
   "fft/": ["util/", "ir/", "tensor/", "special/"],
   // Data sets come through io's files and downloads; io knows nothing of data sets.
@@ -78,7 +79,7 @@ const optionalPeers: Record<string, readonly string[]> = {
 
 /** What a page may load; whatever these load at once must do without Node. */
 const pageEntries = [
-  ...publicEntries(["nn", "optim", "metrics", "data", "io", "special", "text", "train"]),
+  ...publicEntries(["nn", "optim", "metrics", "data", "io", "linalg", "special", "text", "train"]),
   // Files that pages load in the place of others.
   "schedule/lowering.page.ts",
   "tensor/makers.page.ts",

@@ -1,5 +1,5 @@
-// Forward mode and vmap of functions with a gradient of their own: both are made of the rule backwards.
-// Not here: the rule (ir/gradient-rule.ts), or reverse mode, which is the rule itself.
+// Forward mode and vmap of functions with a gradient of their own: both are made of the rule
+// backwards. Not here: the rule (ir/gradient-rule.ts), or reverse mode, which is the rule itself.
 
 import { custom } from "../ir/build.ts";
 import { GradientRule } from "../ir/gradient-rule.ts";
@@ -9,8 +9,8 @@ import { standFor } from "./loop.ts";
 import { batch, type Lifted, lift } from "./vmap.ts";
 
 /**
- * The tangent of a custom node: Jᵀu is linear in u, so its gradient with respect to u, along the tangents,
- * is J times them.
+ * The tangent of a custom node: Jᵀu is linear in u, so its gradient with respect to u, along the
+ * tangents, is J times them.
  */
 export function customJvp(node: Node<"custom">, tangents: readonly (Node | null)[]): Node | null {
   const u = standFor(node);

@@ -1,9 +1,11 @@
-// Cholesky factors of positive definite matrices, and what is solved with them. Matrices are cut in halves
-// down to 32 rows; such a block is factored column by column in a loop.
-// Gradients: I. Murray, "Differentiation of the Cholesky decomposition" (2016).
+// Cholesky factors of positive definite matrices, and what is solved with them. Matrices are cut in
+// halves down to 32 rows; such a block is factored column by column in a loop. Gradients: I.
+// Murray, "Differentiation of the Cholesky decomposition" (2016).
 
+import { show } from "../ir/build.ts";
 import { arange } from "../tensor/create.ts";
 import { customVjp } from "../tensor/custom-vjp.ts";
+import { shapeError } from "../tensor/ops/common.ts";
 import { dynamicSlice } from "../tensor/ops/dynamic.ts";
 import { where } from "../tensor/ops/elementwise.ts";
 import { scan } from "../tensor/scan.ts";
@@ -15,9 +17,12 @@ import {
   faultUnless,
   firstPlace,
   identity,
+  needMatrices,
+  needOneDtype,
   needSquare,
   rowPlaces,
   rows,
+  withOneBatch,
   zeros,
 } from "./common.ts";
 import { forwardSolve, halfOf, solveTriangular } from "./triangular.ts";
@@ -83,8 +88,8 @@ export interface CholeskyEx {
 }
 
 /**
- * The Cholesky factor of A and, instead of an error, `info`: 0 where A is positive definite. Where it is not,
- * L holds NaN or infinities from that column on. As torch.linalg.cholesky_ex.
+ * The Cholesky factor of A and, instead of an error, `info`: 0 where A is positive definite. Where
+ * it is not, L holds NaN or infinities from that column on. As torch.linalg.cholesky_ex.
  *
  * @throws ShapeError, DtypeError for what is no square float matrix.
  */
@@ -100,11 +105,12 @@ function withInfo(op: string, A: Tensor, { upper = false }: UpperOptions): Chole
 }
 
 /**
- * The lower triangular L with LLᵀ = A for symmetric positive definite A, (…, n, n), of which only the lower
- * half is read (with `upper` U with UᵀU = A, and the upper half). As torch.linalg.cholesky.
+ * The lower triangular L with LLᵀ = A for symmetric positive definite A, (…, n, n), of which only
+ * the lower half is read (with `upper` U with UᵀU = A, and the upper half). As
+ * torch.linalg.cholesky.
  *
- * @throws ShapeError, DtypeError for what is no square float matrix; ArgumentError when the result is read,
- * where a matrix is not positive definite (choleskyEx says so in numbers).
+ * @throws ShapeError, DtypeError for what is no square float matrix; ArgumentError when the result
+ * is read, where a matrix is not positive definite (choleskyEx says so in numbers).
  *
  * @example
  * await cholesky(tensor([[4, 2], [2, 10]])).array(); // [[2, 0], [1, 3]]
@@ -114,15 +120,37 @@ export function cholesky(A: Tensor, options: UpperOptions = {}): Tensor {
   return faultUnless("cholesky: a matrix is not positive definite", info, L);
 }
 
+// dB = A⁻¹ g = Y, dL = -(Y Xᵀ + X Yᵀ) L: the gradient of A = LLᵀ for any L, as PyTorch's, though
+// the other half of L is not read.
+const solvedBy = customVjp(
+  (B: Tensor, L: Tensor): Tensor => {
+    const Y = forwardSolve(L.tril(), B);
+    return forwardSolve(L.tril().mT.flip([-2, -1]), Y.flip(-2)).flip(-2);
+  },
+  (g, [, L], X): Tensor[] => {
+    const Y = solvedBy(g, L);
+    const outer = Y.matmul(X.mT);
+    return [Y, outer.add(outer.mT).matmul(L).neg()];
+  },
+);
+
 /**
- * The solution X of AX = B, (…, n, k), given A's Cholesky factor, (…, n, n). As torch.cholesky_solve.
+ * The solution X of AX = B, (…, n, k), given A's Cholesky factor, (…, n, n); batches broadcast. As
+ * torch.cholesky_solve.
  *
  * @throws ShapeError, DtypeError where the operands do not fit.
  */
 export function choleskySolve(B: Tensor, factor: Tensor, options: UpperOptions = {}): Tensor {
-  const L = options.upper ? factor.mT : factor;
-  const Y = solveTriangular(L, B, { upper: false });
-  return solveTriangular(L.mT, Y, { upper: true });
+  const op = "choleskySolve";
+  needSquare(op, factor);
+  needMatrices(op, B);
+  needOneDtype(op, factor, B);
+  if (B.shape.at(-2) !== factor.shape.at(-1)) {
+    const sizes = `sizes ${factor.shape.at(-1)} and ${B.shape.at(-2)} differ`;
+    throw shapeError(op, `factor ${show(factor.shape)} and ${show(B.shape)}: ${sizes}`);
+  }
+  const [b, L] = withOneBatch(op, B, options.upper ? factor.mT : factor);
+  return solvedBy(b, L);
 }
 
 /**
@@ -133,5 +161,5 @@ export function choleskySolve(B: Tensor, factor: Tensor, options: UpperOptions =
 export function choleskyInverse(factor: Tensor, options: UpperOptions = {}): Tensor {
   needSquare("choleskyInverse", factor);
   const n = factor.shape.at(-1)!;
-  return choleskySolve(identity(n, factor.dtype).expand(factor.shape), factor, options);
+  return choleskySolve(identity(n, factor.dtype), factor, options);
 }

@@ -105,7 +105,8 @@ export function zeros(shape: Shape, dtype: DType): Tensor {
   return full(shape, 0, { dtype });
 }
 
-/** The first place (from 1) along the last axis where the condition holds, or 0: (…, n) → (…), int32. */
+/** The first place (from 1) along the last axis where the condition holds, or 0: (…, n) → (…),
+ *  int32. */
 export function firstPlace(bad: Tensor): Tensor {
   const n = bad.shape.at(-1)!;
   if (n === 0) return full(bad.shape.slice(0, -1), 0, { dtype: "int32" });
@@ -113,8 +114,8 @@ export function firstPlace(bad: Tensor): Tensor {
   return found.argmax(-1).add(1).mul(found.amax(-1));
 }
 
-/** x where `info` is 0 in each of its matrices; otherwise reading it, or what is computed of it, throws:
- *  the error names `what` as its place. */
+/** x where `info` is 0 in each of its matrices; otherwise reading it, or what is computed of it,
+ *  throws: the error names `what` as its place. */
 export function faultUnless(what: string, info: Tensor, x: Tensor): Tensor {
   const one = ones(1, { dtype: x.dtype });
   const bad = info.ne(0).int().neg().reshape(-1); // (B), 0 or -1, which is no place

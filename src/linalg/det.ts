@@ -1,6 +1,6 @@
-// Determinants by LU. The gradient of a determinant, its cofactors, is finite for singular matrices too: a
-// pivot that is zero is replaced by a tiny one, of which the cofactors are continuous functions.
-// Not here: the factors (lu.ts).
+// Determinants by LU. The gradient of a determinant, its cofactors, is finite for singular matrices
+// too: a pivot that is zero is replaced by a tiny one, of which the cofactors are continuous
+// functions. Not here: the factors (lu.ts).
 
 import { arange } from "../tensor/create.ts";
 import { customVjp } from "../tensor/custom-vjp.ts";
@@ -55,8 +55,8 @@ const logOfSize = customVjp(
 );
 
 /**
- * The determinants of A, (…, n, n) → (…). As torch.linalg.det; the gradient is that of the cofactors, also
- * where A is singular.
+ * The determinants of A, (…, n, n) → (…). As torch.linalg.det; the gradient is that of the
+ * cofactors, also where A is singular.
  *
  * @throws ShapeError, DtypeError for what is no square float matrix.
  *
@@ -75,8 +75,9 @@ export interface SlogDet {
 }
 
 /**
- * Sign and log|det| of A, (…, n, n) → (…) each: what no determinant is too large or too small for. A singular
- * matrix has sign 0 and -Infinity, and a gradient that is not finite. As torch.linalg.slogdet.
+ * Sign and log|det| of A, (…, n, n) → (…) each: what no determinant is too large or too small for.
+ * A singular matrix has sign 0 and -Infinity, and a gradient that is not finite. As
+ * torch.linalg.slogdet.
  *
  * @throws ShapeError, DtypeError for what is no square float matrix.
  */

@@ -1,5 +1,5 @@
-// Eigenvalues and eigenvectors of symmetric matrices. Not here: the method (jacobi.ts), or matrices that are not
-// symmetric, whose eigenvalues may be complex.
+// Eigenvalues and eigenvectors of symmetric matrices. Not here: the method (jacobi.ts), or matrices
+// that are not symmetric, whose eigenvalues may be complex.
 
 import { customVjp } from "../tensor/custom-vjp.ts";
 import { argumentError } from "../tensor/ops/common.ts";
@@ -62,9 +62,9 @@ function eigen(op: string, A: Tensor, { UPLO = "L" }: EighOptions): readonly [Te
 }
 
 /**
- * Eigenvalues and eigenvectors of symmetric A, (…, n, n): A = V diag(λ) Vᵀ. Signs of vectors, and bases where
- * eigenvalues are equal, are arbitrary: a loss must not depend on them, and the gradient through vectors is not
- * finite where eigenvalues are equal. As torch.linalg.eigh.
+ * Eigenvalues and eigenvectors of symmetric A, (…, n, n): A = V diag(λ) Vᵀ. Signs of vectors, and
+ * bases where eigenvalues are equal, are arbitrary: a loss must not depend on them, and the
+ * gradient through vectors is not finite where eigenvalues are equal. As torch.linalg.eigh.
  *
  * @throws ShapeError, DtypeError for what is no square float matrix.
  *

@@ -1,6 +1,6 @@
-// anneal/linalg: linear algebra: factorisations, systems, determinants, with gradients; all take batches on leading
-// axes. Functions, not methods, so that an application's bundle holds what it uses. Names are PyTorch's
-// (torch.linalg) in camelCase.
+// anneal/linalg: linear algebra: factorisations, systems, determinants, with gradients; all take
+// batches on leading axes. Functions, not methods, so that an application's bundle holds what it
+// uses. Names are PyTorch's (torch.linalg) in camelCase.
 
 export {
   type CholeskyEx,

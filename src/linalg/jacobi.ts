@@ -1,9 +1,9 @@
-// Jacobi's method, in rounds: n/2 disjoint pairs of rows are turned at once, each by its own angle, and then the
-// rows change places as players of a tournament do, so that after n - 1 rounds every pair has met. A fixed number
-// of such sweeps, by size and precision: the error then is that of rounding.
-// Sources: R. Brent, F. Luk, "The solution of singular-value and symmetric eigenvalue problems on multiprocessor
-// arrays" (1985); J. Demmel, K. Veselić, "Jacobi's method is more accurate than QR" (1992).
-// Not here: what users call (eigh.ts, svd.ts).
+// Jacobi's method, in rounds: n/2 disjoint pairs of rows are turned at once, each by its own angle,
+// and then the rows change places as players of a tournament do, so that after n - 1 rounds every
+// pair has met. A fixed number of such sweeps, by size and precision: the error then is that of
+// rounding. Sources: R. Brent, F. Luk, "The solution of singular-value and symmetric eigenvalue
+// problems on multiprocessor arrays" (1985); J. Demmel, K. Veselić, "Jacobi's method is more
+// accurate than QR" (1992). Not here: what users call (eigh.ts, svd.ts).
 
 import type { DType } from "../ir/dtype.ts";
 import { where } from "../tensor/ops/elementwise.ts";
@@ -13,8 +13,9 @@ import { scan } from "../tensor/scan.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { batchOf, identity, rows, zeros } from "./common.ts";
 
-/** How often every pair meets: [usual, more for each doubling of n]. Convergence is quadratic at the end. What takes
- *  longest are symmetric matrices with eigenvalues of both signs over many powers of ten: twice the sweeps of others. */
+/** How often every pair meets: [usual, more for each doubling of n]. Convergence is quadratic at
+ *  the end. What takes longest are symmetric matrices with eigenvalues of both signs over many
+ *  powers of ten: twice the sweeps of others. */
 const sweeps = {
   symmetric: { float32: [4, 1], float64: [8, 1.25] },
   rows: { float32: [3, 0.75], float64: [4, 1] },
@@ -25,7 +26,8 @@ function sweepsFor(kind: keyof typeof sweeps, n: number, dtype: DType): number {
   return usual + Math.ceil(more * Math.log2(Math.max(2, n)));
 }
 
-/** Rows that rounding has left a little off unit length and right angles: a step of Newton's method. */
+/** Rows that rounding has left a little off unit length and right angles: a step of Newton's
+ *  method. */
 function straightened(W: Tensor): Tensor {
   return W.mul(1.5).sub(W.matmul(W.mT).matmul(W).mul(0.5));
 }
@@ -33,7 +35,8 @@ function straightened(W: Tensor): Tensor {
 const listOf = (n: number, f: (i: number) => number): Tensor =>
   Tensor.from(Int32Array.from({ length: n }, (_, i) => f(i)));
 
-/** Pairs are (i, i + n/2). Who comes to each place after a round: the first stays, the others go around. */
+/** Pairs are (i, i + n/2). Who comes to each place after a round: the first stays, the others go
+ *  around. */
 function seating(n: number): number[] {
   const h = n / 2;
   if (h === 1) return [0, 1];
@@ -62,7 +65,8 @@ function roundOf(n: number): Round {
   };
 }
 
-/** The rows of x turned, x (…, n, m), by cos and sin of each pair, (…, n/2), and in their new places. */
+/** The rows of x turned, x (…, n, m), by cos and sin of each pair, (…, n/2), and in their new
+ *  places. */
 function turned(x: Tensor, cos: Tensor, sin: Tensor, round: Round): Tensor {
   const { row, partner, pair, second } = round;
   const c = cos.indexSelect(-1, pair).unsqueeze(-1); // (…, n, 1)
@@ -71,7 +75,8 @@ function turned(x: Tensor, cos: Tensor, sin: Tensor, round: Round): Tensor {
   return c.mul(x.indexSelect(-2, row)).add(signed.mul(x.indexSelect(-2, partner)));
 }
 
-/** Cosine and sine of the smaller angle that turns [[p, r], [r, q]] to a diagonal; p, q, r (…, h). */
+/** Cosine and sine of the smaller angle that turns [[p, r], [r, q]] to a diagonal; p, q, r (…, h).
+ *  */
 function angles(p: Tensor, q: Tensor, r: Tensor): [cos: Tensor, sin: Tensor] {
   const [d, b] = [q.sub(p), r.mul(2)];
   const root = sqrt(d.mul(d).add(b.mul(b)));
@@ -100,13 +105,14 @@ function sweepSymmetric(M: Tensor, count: number): [M: Tensor, W: Tensor] {
 }
 
 /**
- * Eigenvalues, (…, n), in no order, and eigenvectors as rows, (…, n, n), of symmetric matrices whose largest
- * element is about 1. The last sweep begins anew with straightened vectors, so that the rounding of the others is
- * not in the result.
+ * Eigenvalues, (…, n), in no order, and eigenvectors as rows, (…, n, n), of symmetric matrices
+ * whose largest element is about 1. The last sweep begins anew with straightened vectors, so that
+ * the rounding of the others is not in the result.
  */
 export function eigenByJacobi(A: Tensor): [values: Tensor, rows: Tensor] {
   const n = A.shape.at(-1)!;
-  const padded = n % 2 === 0 ? A : A.pad([0, 1, 0, 1]); // a player without partner turns by no angle
+  // A player without partner turns by no angle.
+  const padded = n % 2 === 0 ? A : A.pad([0, 1, 0, 1]);
   const about = (W: Tensor) => W.matmul(padded).matmul(W.mT);
   const first = straightened(sweepSymmetric(padded, sweepsFor("symmetric", n, A.dtype) - 1)[1]);
   const again = sweepSymmetric(about(first), 1)[1];
@@ -133,8 +139,8 @@ function sweepRows(Y: Tensor, count: number): Tensor {
 }
 
 /**
- * Rows at right angles: JX for X, (…, n, m), and J itself, (…, n, n), a product of rotations. The largest element
- * should be about 1. The last sweep begins anew, as above.
+ * Rows at right angles: JX for X, (…, n, m), and J itself, (…, n, n), a product of rotations. The
+ * largest element should be about 1. The last sweep begins anew, as above.
  */
 export function orthogonalRows(X: Tensor): [rows: Tensor, J: Tensor] {
   const [n, m] = X.shape.slice(-2) as [number, number];

@@ -44,7 +44,8 @@ function sketched(op: string, A: Tensor, q: number, niter: number): LowRank {
 }
 
 /**
- * The first q singular values and vectors of A, (…, m, n), about. As torch.svd_lowrank; for A - M give A.sub(M).
+ * The first q singular values and vectors of A, (…, m, n), about. As torch.svd_lowrank; for A - M
+ * give A.sub(M).
  *
  * @throws ShapeError, DtypeError where A is no float matrix of rank q or more.
  */
@@ -59,8 +60,8 @@ export interface PcaOptions extends LowRankOptions {
 }
 
 /**
- * The first q principal components of the rows of A, (…, m, n), about: columns of V are the directions. By default
- * q = min(6, m, n). As torch.pca_lowrank.
+ * The first q principal components of the rows of A, (…, m, n), about: columns of V are the
+ * directions. By default q = min(6, m, n). As torch.pca_lowrank.
  *
  * @throws ShapeError, DtypeError where A is no float matrix of rank q or more.
  */

@@ -1,7 +1,7 @@
-// LU factors with partial pivoting. Matrices are cut in halves by columns down to 16 columns (S. Toledo,
-// "Locality of reference in LU decomposition with partial pivoting", 1997); such a panel is factored column
-// by column in a loop. The choice of pivots is not differentiated: the rule takes it as given.
-// Not here: solving with the factors, determinants (solve.ts, det.ts).
+// LU factors with partial pivoting. Matrices are cut in halves by columns down to 16 columns (S.
+// Toledo, "Locality of reference in LU decomposition with partial pivoting", 1997); such a panel is
+// factored column by column in a loop. The choice of pivots is not differentiated: the rule takes
+// it as given. Not here: solving with the factors, determinants (solve.ts, det.ts).
 
 import { arange, full } from "../tensor/create.ts";
 import { customVjp } from "../tensor/custom-vjp.ts";
@@ -72,8 +72,9 @@ interface State {
   readonly order: Tensor;
 }
 
-// The largest element of column t comes to row t; what is below it, over it, becomes a column of L; times
-// the rest of row t it is taken from the rest. Where a column is all zero there is nothing to do.
+// The largest element of column t comes to row t; what is below it, over it, becomes a column of L;
+// times the rest of row t it is taken from the rest. Where a column is all zero there is nothing to
+// do.
 function columnByColumn(A: Tensor, pivot: boolean): Factors {
   const [m, n] = sizesOf(A);
   const batch = batchOf(A);
@@ -159,7 +160,8 @@ export function luOf(A: Tensor, pivot: boolean): Factors {
 
 /** Options of the LU factorisations. */
 export interface LUOptions {
-  /** Exchange rows so that each pivot is the largest of its column; without it small pivots spoil digits. */
+  /** Exchange rows so that each pivot is the largest of its column; without it small pivots spoil
+   *  digits. */
   pivot?: boolean | undefined;
 }
 
@@ -182,7 +184,8 @@ export function firstZero(LU: Tensor): Tensor {
 }
 
 /**
- * The LU factors of A, (…, m, n), and where U has a zero on its diagonal. As torch.linalg.lu_factor_ex.
+ * The LU factors of A, (…, m, n), and where U has a zero on its diagonal. As
+ * torch.linalg.lu_factor_ex.
  *
  * @throws ShapeError, DtypeError for what is no float matrix.
  */
@@ -192,8 +195,8 @@ export function luFactorEx(A: Tensor, { pivot = true }: LUOptions = {}): LUFacto
   return { LU, pivots: swaps.add(1), info: firstZero(LU) };
 }
 
-/** The LU factors of A, (…, m, n), in one matrix. As torch.linalg.lu_factor; a zero on U's diagonal is no
- *  error until something is solved with it. */
+/** The LU factors of A, (…, m, n), in one matrix. As torch.linalg.lu_factor; a zero on U's diagonal
+ *  is no error until something is solved with it. */
 export function luFactor(A: Tensor, { pivot = true }: LUOptions = {}): LUFactor {
   needMatrices("luFactor", A);
   const { LU, swaps } = luOf(A, pivot);

@@ -1,4 +1,5 @@
-// Norms of vectors and matrices, by torch.linalg's orders. Not here: the p-norm itself (tensor/ops/reduce.ts).
+// Norms of vectors and matrices, by torch.linalg's orders. Not here: the p-norm itself
+// (tensor/ops/reduce.ts).
 
 import { show } from "../ir/build.ts";
 import { argumentError, axesOf, shapeError } from "../tensor/ops/common.ts";
@@ -8,8 +9,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { needFloat } from "./common.ts";
 import { svdvals } from "./svd.ts";
 
-/** "fro": the root of all squares; "nuc": the sum of singular values; ±2: the largest and the least of them; ±1: the
- *  largest and the least sum of a column; ±Infinity: of a row. */
+/** "fro": the root of all squares; "nuc": the sum of singular values; ±2: the largest and the least
+ *  of them; ±1: the largest and the least sum of a column; ±Infinity: of a row. */
 export type MatrixOrder = "fro" | "nuc" | number;
 
 /**
@@ -58,8 +59,8 @@ export function matrixNorm(
 }
 
 /**
- * A norm of vectors (one axis, or a vector) or matrices (two axes, or a matrix with an order); without order and axes
- * the root of all squares. As torch.linalg.norm.
+ * A norm of vectors (one axis, or a vector) or matrices (two axes, or a matrix with an order);
+ * without order and axes the root of all squares. As torch.linalg.norm.
  *
  * @throws ShapeError, DtypeError, ArgumentError where order, axes and tensor do not fit.
  */

@@ -1,6 +1,7 @@
-// What singular values tell of a matrix that need not be square or of full rank: pseudoinverse, rank, condition,
-// least squares. Gradient of the pseudoinverse: G. Golub, V. Pereyra, "The differentiation of pseudo-inverses and
-// nonlinear least squares problems" (1973): made of products with it, so equal singular values do no harm.
+// What singular values tell of a matrix that need not be square or of full rank: pseudoinverse,
+// rank, condition, least squares. Gradient of the pseudoinverse: G. Golub, V. Pereyra, "The
+// differentiation of pseudo-inverses and nonlinear least squares problems" (1973): made of products
+// with it, so equal singular values do no harm.
 
 import { show } from "../ir/build.ts";
 import { full } from "../tensor/create.ts";
@@ -30,7 +31,8 @@ export interface CutoffOptions {
   atol?: number | Tensor | undefined;
   /** By default max(m, n) times the precision of the dtype; 0 where atol is given. */
   rtol?: number | Tensor | undefined;
-  /** A is symmetric, and its lower half is read: its eigenvalues' sizes stand for the singular values. */
+  /** A is symmetric, and its lower half is read: its eigenvalues' sizes stand for the singular
+   *  values. */
   hermitian?: boolean | undefined;
 }
 
@@ -68,7 +70,8 @@ function invert(A: Tensor, options: Invert, atol: Tensor | null, rtol: Tensor | 
   return Vh.mT.mul(reciprocal(S, counts).unsqueeze(-2)).matmul(U.mT);
 }
 
-// With P the pseudoinverse: dA = -(PgP)ᵀ + (I - AP) gᵀ P Pᵀ ... written so that the smaller square is multiplied.
+// With P the pseudoinverse: dA = -(PgᵀP)ᵀ + (I - AP) gᵀ PPᵀ + PᵀP gᵀ (I - PA), in an order that
+// multiplies the smaller squares.
 const inverted = customVjp(invert, (g, [A], P) => {
   const [m, n] = sizesOf(A);
   const [gT, PT] = [g.mT, P.mT];
@@ -87,8 +90,8 @@ const inverted = customVjp(invert, (g, [A], P) => {
 });
 
 /**
- * The pseudoinverse of A, (…, m, n) → (…, n, m): singular values of at most max(atol, rtol · the largest) count as
- * zero. As torch.linalg.pinv. Its gradient holds as long as the rank stays.
+ * The pseudoinverse of A, (…, m, n) → (…, n, m): singular values of at most max(atol, rtol · the
+ * largest) count as zero. As torch.linalg.pinv. Its gradient holds as long as the rank stays.
  *
  * @throws ShapeError, DtypeError for what is no float matrix.
  *
@@ -121,8 +124,9 @@ export function matrixRank(A: Tensor, options: CutoffOptions = {}): Tensor {
 }
 
 /**
- * The condition of A, (…, m, n) → (…): the largest singular value over the smallest, or for another norm p that of A
- * times that of its inverse (square matrices). Infinite for singular matrices. As torch.linalg.cond.
+ * The condition of A, (…, m, n) → (…): the largest singular value over the smallest, or for another
+ * norm p that of A times that of its inverse (square matrices). Infinite for singular matrices. As
+ * torch.linalg.cond.
  *
  * @throws ShapeError, DtypeError for what is no float matrix.
  */
@@ -142,9 +146,11 @@ export function cond(A: Tensor, p: MatrixOrder = 2): Tensor {
 
 /** Options of {@link lstsq}. */
 export interface LstsqOptions {
-  /** Singular values of at most rcond · the largest count as zero; by default max(m, n) times the precision. */
+  /** Singular values of at most rcond · the largest count as zero; by default max(m, n) times the
+   *  precision. */
   rcond?: number | undefined;
-  /** "gels" takes A to be of full rank and goes by QR, which is faster; the others go by singular values. */
+  /** "gels" takes A to be of full rank and goes by QR, which is faster; the others go by singular
+   *  values. */
   driver?: "gels" | "gelsy" | "gelsd" | "gelss" | undefined;
 }
 
@@ -162,8 +168,9 @@ export interface Lstsq {
 const drivers = ["gels", "gelsy", "gelsd", "gelss"];
 
 /**
- * The X of least length for which AX - B is shortest, for A, (…, m, n), and B, (…, m, k) or a vector (…, m). As
- * torch.linalg.lstsq, but the residuals are there for matrices that are not of full rank as well.
+ * The X of least length for which AX - B is shortest, for A, (…, m, n), and B, (…, m, k) or a
+ * vector (…, m). As torch.linalg.lstsq, but the residuals are there for matrices that are not of
+ * full rank as well.
  *
  * @throws ShapeError, DtypeError where the operands do not fit; ArgumentError for another driver.
  *

@@ -1,5 +1,5 @@
-// Products: powers and the exponential of a matrix, chains of matrices, vectors with vectors, and systems whose
-// unknowns are tensors. Not here: matmul and its kin, which are methods of tensors.
+// Products: powers and the exponential of a matrix, chains of matrices, vectors with vectors, and
+// systems whose unknowns are tensors. Not here: matmul and its kin, which are methods of tensors.
 
 import { show } from "../ir/build.ts";
 import { sizeOf } from "../ir/node.ts";
@@ -14,9 +14,11 @@ import { blocks, columns, identity, needFloat, needSquare, rows } from "./common
 import { inv, solve } from "./solve.ts";
 
 /**
- * A·A·…, (…, n, n), by repeated squaring; a negative exponent takes the inverse. As torch.linalg.matrix_power.
+ * A·A·…, (…, n, n), by repeated squaring; a negative exponent takes the inverse. As
+ * torch.linalg.matrix_power.
  *
- * @throws ShapeError, DtypeError for what is no square float matrix; ArgumentError for another exponent.
+ * @throws ShapeError, DtypeError for what is no square float matrix; ArgumentError for another
+ * exponent.
  */
 export function matrixPower(A: Tensor, exponent: number): Tensor {
   needSquare("matrixPower", A);
@@ -33,7 +35,8 @@ export function matrixPower(A: Tensor, exponent: number): Tensor {
   return found ?? identity(A.shape.at(-1)!, A.dtype).expand(A.shape).add(A.mul(0));
 }
 
-/** exp is taken of A / 2^s, of 1-norm at most a half, by its series to this power; then squared s times. */
+/** exp is taken of A / 2^s, of 1-norm at most a half, by its series to this power; then squared s
+ *  times. */
 const terms = { float32: 8, float64: 16 };
 const mostSquarings = 32;
 
@@ -71,7 +74,8 @@ function exponential(A: Tensor): Tensor {
   return where(known, found, Number.NaN);
 }
 
-// dA is the corner of exp [[Aᵀ, g], [0, Aᵀ]] (R. Mathias, "A chain rule for matrix functions", 1996).
+// dA is the corner of exp [[Aᵀ, g], [0, Aᵀ]] (R. Mathias, "A chain rule for matrix functions",
+// 1996).
 const exponentiated = customVjp(exponential, (g, [A]): Tensor[] => {
   const n = A.shape.at(-1)!;
   const both = blocks([
@@ -82,8 +86,8 @@ const exponentiated = customVjp(exponential, (g, [A]): Tensor[] => {
 });
 
 /**
- * The matrix exponential Σ Aⁱ/i!, (…, n, n). As torch.linalg.matrix_exp. NaN for matrices with sums of columns above
- * 2³¹.
+ * The matrix exponential Σ Aⁱ/i!, (…, n, n). As torch.linalg.matrix_exp. NaN for matrices with sums
+ * of columns above 2³¹.
  *
  * @throws ShapeError, DtypeError for what is no square float matrix.
  *
@@ -96,8 +100,8 @@ export function matrixExp(A: Tensor): Tensor {
 }
 
 /**
- * The product of two or more matrices in the order of least work; the first and the last may be vectors. As
- * torch.linalg.multi_dot.
+ * The product of two or more matrices in the order of least work; the first and the last may be
+ * vectors. As torch.linalg.multi_dot.
  *
  * @throws ShapeError where neighbours do not fit; ArgumentError for fewer than two.
  */
@@ -189,7 +193,8 @@ export function vander(x: Tensor, { N }: VanderOptions = {}): Tensor {
  * The inverse of A as a map from tensors of its last axes to tensors of its first `ind` axes. As
  * torch.linalg.tensorinv.
  *
- * @throws ShapeError where the products of both groups of sizes differ; ArgumentError for another ind.
+ * @throws ShapeError where the products of both groups of sizes differ; ArgumentError for another
+ * ind.
  */
 export function tensorinv(A: Tensor, ind = 2): Tensor {
   const op = "tensorinv";
@@ -205,7 +210,8 @@ export function tensorinv(A: Tensor, ind = 2): Tensor {
 }
 
 /**
- * The X with tensordot(A, X, X.ndim) = B; `axes` of A are first moved to its end. As torch.linalg.tensorsolve.
+ * The X with tensordot(A, X, X.ndim) = B; `axes` of A are first moved to its end. As
+ * torch.linalg.tensorsolve.
  *
  * @throws ShapeError where the sizes do not fit.
  */

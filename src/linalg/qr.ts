@@ -1,7 +1,8 @@
-// QR by Householder reflections. Matrices are cut in halves by columns down to 16; such a panel is reduced column
-// by column in a loop. Many reflections act at once as I - VTVᵀ (R. Schreiber, C. Van Loan, "A storage-efficient
-// WY representation", 1989), which is also how products of reflections are differentiated.
-// Gradients of QR: H.-J. Liao et al., "Differentiable programming tensor networks" (2019).
+// QR by Householder reflections. Matrices are cut in halves by columns down to 16; such a panel is
+// reduced column by column in a loop. Many reflections act at once as I - VTVᵀ (R. Schreiber, C.
+// Van Loan, "A storage-efficient WY representation", 1989), which is also how products of
+// reflections are differentiated. Gradients of QR: H.-J. Liao et al., "Differentiable programming
+// tensor networks" (2019).
 
 import { show } from "../ir/build.ts";
 import { customVjp } from "../tensor/custom-vjp.ts";
@@ -30,7 +31,8 @@ const panel = 16;
 
 /** Reflections H₁H₂… = Q with QᵀA upper triangular, as LAPACK stores them. */
 export interface Reflections {
-  /** R on and above the diagonal; below it the vectors of the reflections, whose first element is 1. */
+  /** R on and above the diagonal; below it the vectors of the reflections, whose first element is
+   *  1. */
   readonly a: Tensor;
   /** H = I - τ v vᵀ, (…, min(m, n)). */
   readonly tau: Tensor;
@@ -56,8 +58,8 @@ export function reduceToTriangle(A: Tensor): Reflections {
   };
 }
 
-// What is below the diagonal of column t goes to zero: x - βe₁ is the vector of the reflection, with the sign of β
-// that cancels no digits.
+// What is below the diagonal of column t goes to zero: x - βe₁ is the vector of the reflection,
+// with the sign of β that cancels no digits.
 function columnByColumn(A: Tensor): Reflections {
   const [m, n] = sizesOf(A);
   const batch = batchOf(A);
@@ -149,14 +151,15 @@ export interface QR {
 
 /** Options of {@link qr}. */
 export interface QROptions {
-  /** "reduced": Q is (…, m, k) and R (…, k, n) with k = min(m, n); "complete": (…, m, m) and (…, m, n);
-   *  "r": R alone, as reduced; Q is then empty. */
+  /** "reduced": Q is (…, m, k) and R (…, k, n) with k = min(m, n); "complete": (…, m, m) and (…, m,
+   *  n); "r": R alone, as reduced; Q is then empty. */
   mode?: "reduced" | "complete" | "r" | undefined;
 }
 
 /**
- * A = QR for any A, (…, m, n), by Householder reflections, whose signs are LAPACK's. As torch.linalg.qr. Where the
- * first min(m, n) columns are not independent the gradient is not finite; a complete Q of a tall matrix has none.
+ * A = QR for any A, (…, m, n), by Householder reflections, whose signs are LAPACK's. As
+ * torch.linalg.qr. Where the first min(m, n) columns are not independent the gradient is not
+ * finite; a complete Q of a tall matrix has none.
  *
  * @throws ShapeError, DtypeError for what is no float matrix; ArgumentError for another mode.
  *
@@ -195,7 +198,8 @@ function complete(A: Tensor): QR {
 }
 
 /**
- * The reflections of the QR of A, (…, m, n), as LAPACK stores them. Not differentiable, as torch.geqrf.
+ * The reflections of the QR of A, (…, m, n), as LAPACK stores them. Not differentiable, as
+ * torch.geqrf.
  *
  * @throws ShapeError, DtypeError for what is no float matrix.
  */
@@ -214,8 +218,9 @@ function needTaus(op: string, a: Tensor, tau: Tensor): void {
 }
 
 /**
- * The first n columns of the product of reflections H₁H₂…, H = I - τ v vᵀ, whose vectors are the columns of a,
- * (…, m, n), below the diagonal, and τ (…, k) with k ≤ n ≤ m. As torch.linalg.householder_product.
+ * The first n columns of the product of reflections H₁H₂…, H = I - τ v vᵀ, whose vectors are the
+ * columns of a, (…, m, n), below the diagonal, and τ (…, k) with k ≤ n ≤ m. As
+ * torch.linalg.householder_product.
  *
  * @throws ShapeError, DtypeError where the operands do not fit.
  */
@@ -236,7 +241,8 @@ export interface OrmqrOptions {
 }
 
 /**
- * Q·C or C·Q (or Qᵀ) for the full product Q of reflections, (m, m), without making Q. As torch.ormqr.
+ * Q·C or C·Q (or Qᵀ) for the full product Q of reflections, (m, m), without making Q. As
+ * torch.ormqr.
  *
  * @throws ShapeError, DtypeError where the operands do not fit.
  */

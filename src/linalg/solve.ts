@@ -1,6 +1,6 @@
-// Systems with one solution, by LU: solve, inverse, luSolve, tensorsolve. The rules solve with the factors that
-// are there already, so a gradient factors nothing again.
-// Gradients: M. Giles, "An extended collection of matrix derivative results" (2008).
+// Systems with one solution, by LU: solve, inverse, luSolve, tensorsolve. The rules solve with the
+// factors that are there already, so a gradient factors nothing again. Gradients: M. Giles, "An
+// extended collection of matrix derivative results" (2008).
 
 import { show } from "../ir/build.ts";
 import { noGrad } from "../tensor/core.ts";
@@ -38,7 +38,8 @@ function byFactors(LU: Tensor, order: Tensor, B: Tensor, adjoint: boolean): Tens
   return takeRows(X, inverseOrder(order));
 }
 
-// AX = B: dB = A⁻ᵀ g, dA = -dB Xᵀ. AᵀX = B: dB = A⁻¹ g, dA = -X dBᵀ. Of A only its factors are read.
+// AX = B: dB = A⁻ᵀ g, dA = -dB Xᵀ. AᵀX = B: dB = A⁻¹ g, dA = -X dBᵀ. Of A only its factors are
+// read.
 const solvedBy = customVjp(
   (_: Tensor, LU: Tensor, order: Tensor, B: Tensor, adjoint: boolean): Tensor =>
     byFactors(LU, order, B, adjoint),
@@ -79,8 +80,8 @@ export interface SideOptions {
   left?: boolean | undefined;
 }
 
-/** As {@link solve} and, instead of an error, `info`; where a matrix is singular the result holds infinities
- *  and NaN. As torch.linalg.solve_ex. */
+/** As {@link solve} and, instead of an error, `info`; where a matrix is singular the result holds
+ *  infinities and NaN. As torch.linalg.solve_ex. */
 export function solveEx(A: Tensor, B: Tensor, options: SideOptions = {}): SolveEx {
   return solveWith("solveEx", A, B, options);
 }
@@ -119,8 +120,8 @@ function isVector(A: Tensor, B: Tensor): boolean {
  * The X with AX = B (or XA = B), for square A, (…, n, n), and B, (…, n, k), or a vector (…, n). As
  * torch.linalg.solve; faster and more exact than inv(A) times B.
  *
- * @throws ShapeError, DtypeError where the operands do not fit; ArgumentError when the result is read, where
- * a matrix is singular (solveEx says so in numbers).
+ * @throws ShapeError, DtypeError where the operands do not fit; ArgumentError when the result is
+ * read, where a matrix is singular (solveEx says so in numbers).
  *
  * @example
  * await solve(tensor([[2, 0], [0, 4]]), tensor([2, 2])).array(); // [1, 0.5]
@@ -141,8 +142,8 @@ export interface InvEx {
   readonly info: Tensor;
 }
 
-/** As {@link inv} and, instead of an error, `info`; where a matrix is singular the inverse holds infinities
- *  and NaN. As torch.linalg.inv_ex. */
+/** As {@link inv} and, instead of an error, `info`; where a matrix is singular the inverse holds
+ *  infinities and NaN. As torch.linalg.inv_ex. */
 export function invEx(A: Tensor): InvEx {
   needSquare("invEx", A);
   const factors = constantFactors(A);
@@ -152,8 +153,8 @@ export function invEx(A: Tensor): InvEx {
 /**
  * The inverse of A, (…, n, n). As torch.linalg.inv.
  *
- * @throws ShapeError, DtypeError for what is no square float matrix; ArgumentError when the result is read,
- * where a matrix is singular (invEx says so in numbers).
+ * @throws ShapeError, DtypeError for what is no square float matrix; ArgumentError when the result
+ * is read, where a matrix is singular (invEx says so in numbers).
  */
 export function inv(A: Tensor): Tensor {
   needSquare("inv", A);

@@ -1,7 +1,8 @@
-// Singular values and vectors. Tall matrices are first reduced to the triangle of their QR; its rows are turned to
-// right angles (one-sided Jacobi), and what they are then, sorted, is U times the singular values. A QR of that
-// gives all columns of U, those of singular values zero too.
-// Gradients: M. Giles (2008); J. Townsend, "Differentiating the singular value decomposition" (2016).
+// Singular values and vectors. Tall matrices are first reduced to the triangle of their QR; its
+// rows are turned to right angles (one-sided Jacobi), and what they are then, sorted, is U times
+// the singular values. A QR of that gives all columns of U, those of singular values zero too.
+// Gradients: M. Giles (2008); J. Townsend, "Differentiating the singular value decomposition"
+// (2016).
 
 import { customVjp } from "../tensor/custom-vjp.ts";
 import { needOptions } from "../tensor/ops/common.ts";
@@ -105,9 +106,10 @@ export interface SVDOptions {
 }
 
 /**
- * A = U diag(S) Vh for any A, (…, m, n). Signs of pairs of vectors, and bases where singular values are equal, are
- * arbitrary: a loss must not depend on them. The gradient through vectors is not finite where singular values are
- * equal, or zero for matrices that are not square; that of S always is. As torch.linalg.svd.
+ * A = U diag(S) Vh for any A, (…, m, n). Signs of pairs of vectors, and bases where singular values
+ * are equal, are arbitrary: a loss must not depend on them. The gradient through vectors is not
+ * finite where singular values are equal, or zero for matrices that are not square; that of S
+ * always is. As torch.linalg.svd.
  *
  * @throws ShapeError, DtypeError for what is no float matrix.
  *

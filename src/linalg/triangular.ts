@@ -1,5 +1,6 @@
-// Triangular systems. Large ones are cut in halves, so that nearly all work is products of matrices; a
-// system of up to 32 rows is solved row by row in a loop. Not here: systems in general (solve.ts).
+// Triangular systems. Large ones are cut in halves, so that nearly all work is products of
+// matrices; a system of up to 32 rows is solved row by row in a loop. Not here: systems in general
+// (solve.ts).
 
 import { show } from "../ir/build.ts";
 import { customVjp } from "../tensor/custom-vjp.ts";
@@ -27,8 +28,8 @@ export function halfOf(n: number, block: number): number {
   return Math.ceil(n / (2 * block)) * block;
 }
 
-/** L⁻¹B for lower triangular L, (…, n, n), whose other half is zero, and B, (…, n, k). `unit`: the diagonal
- *  counts as ones. Not differentiable as fast as it could be: see solveTriangular. */
+/** L⁻¹B for lower triangular L, (…, n, n), whose other half is zero, and B, (…, n, k). `unit`: the
+ *  diagonal counts as ones. Not differentiable as fast as it could be: see solveTriangular. */
 export function forwardSolve(L: Tensor, B: Tensor, unit = false): Tensor {
   const [n, k] = sizesOf(B);
   if (n === 0 || k === 0) return B;
@@ -93,8 +94,9 @@ function solveLeft(T: Tensor, B: Tensor, upper: boolean, unit: boolean): Tensor 
 }
 
 /**
- * The solution X of AX = B (or XA = B) for triangular A, (…, n, n), and B, (…, n, k) (or (…, k, n)); batches
- * broadcast. A zero on the diagonal gives infinities or NaN, as in PyTorch (torch.linalg.solve_triangular).
+ * The solution X of AX = B (or XA = B) for triangular A, (…, n, n), and B, (…, n, k) (or (…, k,
+ * n)); batches broadcast. A zero on the diagonal gives infinities or NaN, as in PyTorch
+ * (torch.linalg.solve_triangular).
  *
  * @throws ShapeError, DtypeError where the operands do not fit.
  *

@@ -1,6 +1,7 @@
-// customVjp: a function with a gradient written by hand, where that of its parts would be slow, unstable or
-// wrong (a loop that converges, a choice of pivots). Forward mode and vmap are made of the same rule.
-// Not here: how a rule is walked through (autodiff/), or kept in a graph (ir/gradient-rule.ts).
+// customVjp: a function with a gradient written by hand, where that of its parts would be slow,
+// unstable or wrong (a loop that converges, a choice of pivots). Forward mode and vmap are made of
+// the same rule. Not here: how a rule is walked through (autodiff/), or kept in a graph
+// (ir/gradient-rule.ts).
 
 import { custom, sameShape, show } from "../ir/build.ts";
 import { isFloat } from "../ir/dtype.ts";
@@ -14,7 +15,8 @@ import { activeTrace } from "./trace.ts";
 /** The gradient of one result; of several, one each: null where none arrives. */
 export type ResultGradient<R> = R extends Tensor ? Tensor : readonly (Tensor | null)[];
 
-/** From the gradient of the result, the arguments and the result to the gradients of the arguments. */
+/** From the gradient of the result, the arguments and the result to the gradients of the arguments.
+ *  */
 export type Backward<A, R> = (
   gradient: ResultGradient<R>,
   args: A,
@@ -22,18 +24,20 @@ export type Backward<A, R> = (
 ) => readonly (Tensor | null)[];
 
 /**
- * `forward` with the gradient that `backward` gives: one for each argument, null where none flows (to
- * numbers, options and int tensors always). As PyTorch's autograd.Function.
+ * `forward` with the gradient that `backward` gives: one for each argument, null where none flows
+ * (to numbers, options and int tensors always). As PyTorch's autograd.Function.
  *
- * `forward` takes tensors and plain values and returns a tensor or an array of tensors; what happens in it
- * is not differentiated. `backward` must be linear in the gradient and may be differentiated in turn: the
- * arguments and results that it is handed count as functions of the arguments. Where there are several
- * results it is called once for each one that a gradient arrives at. `jvp` and batching are derived from it.
+ * `forward` takes tensors and plain values and returns a tensor or an array of tensors; what
+ * happens in it is not differentiated. `backward` must be linear in the gradient and may be
+ * differentiated in turn: the arguments and results that it is handed count as functions of the
+ * arguments. Where there are several results it is called once for each one that a gradient arrives
+ * at. `jvp` and batching are derived from it.
  *
- * Make it once, beside the module's other functions: a function made anew at each call is another one, and
- * loops around it are compiled again.
+ * Make it once, beside the module's other functions: a function made anew at each call is another
+ * one, and loops around it are compiled again.
  *
- * @throws ShapeError where a gradient does not fit its argument; ArgumentError where their number differs.
+ * @throws ShapeError where a gradient does not fit its argument; ArgumentError where their number
+ * differs.
  *
  * @example
  * const clipped = customVjp(

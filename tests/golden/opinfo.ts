@@ -86,7 +86,7 @@ export async function opinfoScore(tier: "first" | "second"): Promise<Score> {
   const score: Score = new Map();
   for (const c of cases(tier)) {
     await judge(score, c.op, async () => {
-      const adapter = adapters[c.op];
+      const adapter = adapters[`${c.op} ${c.variant}`] ?? adapters[c.op];
       if (adapter === undefined) return new Missing("it has no adapter");
       const reason = notOurs(c);
       if (reason !== null) return new Missing(reason);

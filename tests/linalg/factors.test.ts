@@ -1,7 +1,7 @@
 // Triangular factors and what is solved with them, against what defines them; gradients in float64 against
 // finite differences, to the second order; singular matrices, and what bad input gets.
 import { beforeEach, describe, expect, it } from "vitest";
-import { compile, device, eye, grad, Tensor, tensor } from "../../src/index.ts";
+import { compile, device, eye, grad, realize, Tensor, tensor } from "../../src/index.ts";
 import * as la from "../../src/linalg/index.ts";
 import { devices, messageOf, values } from "../tensor/devices.ts";
 import { checkGradients, random } from "./check.ts";
@@ -29,12 +29,13 @@ function regular(shape: readonly number[], seed: number): Tensor {
 for (const name of devices) {
   describe(`factors on ${name}`, () => {
     beforeEach(() => void device(name));
-    const sizes = name === "wasm" ? [0, 1, 2, 5, 31, 33, 70, 130] : [0, 1, 2, 5, 33];
+    const sizes = name === "wasm" ? [0, 1, 5, 33, 70] : [0, 1, 5, 33];
 
     it("multiplies back: Cholesky", async () => {
       for (const n of sizes) {
         const A = definite([2, n, n], n);
         const L = la.cholesky(A);
+        await realize([L]);
         expect(await apart(L.matmul(L.mT), A)).toBeLessThan(1e-12 * (n + 1));
         expect(await apart(L.tril(), L)).toBe(0);
         const U = la.cholesky(A, { upper: true });
@@ -44,10 +45,11 @@ for (const name of devices) {
     });
 
     it("multiplies back: LU of all shapes, with exchanges as told", async () => {
-      const shapes = [[0, 0], [1, 1], [2, 2], [5, 5], [7, 3], [3, 7], [20, 33], [40, 17], [0, 3], [3, 0]]; // biome-ignore format: a table
-      for (const [m, n] of name === "wasm" ? [...shapes, [70, 70], [100, 40]] : shapes) {
+      const shapes = [[0, 0], [1, 1], [5, 5], [7, 3], [3, 7], [20, 33], [0, 3], [3, 0]]; // biome-ignore format: a table
+      for (const [m, n] of name === "wasm" ? [...shapes, [50, 40]] : shapes) {
         const A = random([2, m!, n!], m! + n!);
         const { P, L, U } = la.lu(A);
+        await realize([P, L, U]);
         expect(await apart(P.matmul(L).matmul(U), A)).toBeLessThan(1e-12);
         expect(L.numel === 0 || (await L.abs().max().item()) <= 1).toBe(true);
         const { LU, pivots } = la.luFactor(A);
@@ -162,8 +164,8 @@ describe("gradients of factors", () => {
     await checkGradients((x) => la.cholesky(symmetric(x)), [A]);
     await checkGradients((x) => la.cholesky(symmetric(x), { upper: true }), [A]);
     const factor = la.cholesky(A).add(0);
-    await checkGradients((L) => la.choleskyInverse(L), [factor], 1);
-    await checkGradients((B, L) => la.choleskySolve(B, L), [random([2, 4, 2], 2), factor]);
+    await checkGradients((L) => la.choleskyInverse(L.tril()), [factor]);
+    await checkGradients((B, L) => la.choleskySolve(B, L.tril()), [random([2, 4, 2], 2), factor]);
     const large = definite([35, 35], 3);
     await checkGradients((x) => la.cholesky(symmetric(x)), [large], 1);
   });

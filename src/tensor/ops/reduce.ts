@@ -193,7 +193,11 @@ export function norm(x: Tensor, p = 2, axes?: Axes, options: ReduceOptions = {})
     if (p === 0) return n.reduce("sum", b.cast(n.ne(v, 0), v.dtype), at, keepdim);
     if (p === 1) return n.reduce("sum", size, at, keepdim);
     const square = p === 2;
-    const power = square ? n.mul(v, v) : n.pow(size, given(v, p));
+    // Where the slope of a power is infinite, at 0 for p < 1, PyTorch says 0 too.
+    const flat = p < 1 ? n.eq(v, 0) : null;
+    const bent = n.pow(flat ? n.where(flat, 1, size) : size, given(v, p));
+    const masked = flat ? n.where(flat, p > 0 ? 0 : Number.POSITIVE_INFINITY, bent) : bent;
+    const power = square ? n.mul(v, v) : masked;
     const s = n.reduce("sum", power, at, keepdim);
     // The gradient at 0 is 0, as in PyTorch: the root is taken of 1 there.
     const zero = n.eq(s, 0);
