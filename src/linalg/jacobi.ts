@@ -11,14 +11,14 @@ import { cat } from "../tensor/ops/join.ts";
 import { sqrt } from "../tensor/ops/math.ts";
 import { scan } from "../tensor/scan.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { batchOf, identity, rows, zeros } from "./common.ts";
+import { batchOf, columns, identity, rows, zeros } from "./common.ts";
 
 /** How often every pair meets: [usual, more for each doubling of n]. Convergence is quadratic at
  *  the end. What takes longest are symmetric matrices with eigenvalues of both signs over many
  *  powers of ten: twice the sweeps of others. */
 const sweeps = {
   symmetric: { float32: [4, 1], float64: [8, 1.25] },
-  rows: { float32: [3, 0.75], float64: [4, 1] },
+  rows: { float32: [4, 0.75], float64: [4, 1] },
 } as const;
 
 function sweepsFor(kind: keyof typeof sweeps, n: number, dtype: DType): number {
@@ -87,55 +87,47 @@ function angles(p: Tensor, q: Tensor, r: Tensor): [cos: Tensor, sin: Tensor] {
   return [cos, tan.mul(cos)];
 }
 
-/** What some sweeps of rotations make of symmetric M, (…, n, n), n even, and their product. */
-function sweepSymmetric(M: Tensor, count: number): [M: Tensor, W: Tensor] {
-  const n = M.shape.at(-1)!;
+/** Two tables of rows, (…, n, m) and (…, n, k), n even, turned alike; the angles by the products that
+ *  `elements` makes of the rows of each half: [p r; r q] for each pair, (…, n/2). */
+function sweep(
+  [X, Y]: readonly [Tensor, Tensor],
+  elements: (first: [Tensor, Tensor], other: [Tensor, Tensor]) => [Tensor, Tensor, Tensor],
+  count: number,
+): [Tensor, Tensor] {
+  const [n, m] = X.shape.slice(-2) as [number, number];
+  const k = Y.shape.at(-1)!;
   const h = n / 2;
   const round = roundOf(n);
-  const start = [M, identity(n, M.dtype).expand(M.shape)] as [Tensor, Tensor];
-  const body = ([M, W]: [Tensor, Tensor]) => {
-    const diagonal = M.diagonal(0, -2, -1);
-    const [p, q] = [diagonal.narrow(-1, 0, h), diagonal.narrow(-1, h, h)];
-    const [cos, sin] = angles(p, q, M.diagonal(h, -2, -1)); // (…, h)
-    const half = turned(M, cos, sin, round);
-    const next: [Tensor, Tensor] = [turned(half.mT, cos, sin, round), turned(W, cos, sin, round)];
-    return [next, null] as const;
+  const split = (all: Tensor): [Tensor, Tensor] => [columns(all, 0, m), columns(all, m, k)];
+  const body = (now: Tensor) => {
+    const [p, q, r] = elements(split(rows(now, 0, h)), split(rows(now, h, h)));
+    const [cos, sin] = angles(p, q, r);
+    return [turned(now, cos, sin, round), null] as const;
   };
-  return scan(body, start, null, { length: (n - 1) * count })[0];
+  return split(scan(body, cat([X, Y], -1), null, { length: (n - 1) * count })[0] as Tensor);
 }
 
+const dot = (a: Tensor, b: Tensor): Tensor => a.mul(b).sum(-1);
+
 /**
- * Eigenvalues, (…, n), in no order, and eigenvectors as rows, (…, n, n), of symmetric matrices
- * whose largest element is about 1. The last sweep begins anew with straightened vectors, so that
- * the rounding of the others is not in the result.
+ * Eigenvalues, (…, n), in no order, and eigenvectors as rows, (…, n, n), of symmetric matrices whose
+ * largest element is about 1. The rows W and WA are turned together, and their products are the
+ * elements of WAWᵀ. The last sweep begins anew with straightened rows, so that the rounding of the
+ * others is not in the result.
  */
 export function eigenByJacobi(A: Tensor): [values: Tensor, rows: Tensor] {
   const n = A.shape.at(-1)!;
   // A player without partner turns by no angle.
   const padded = n % 2 === 0 ? A : A.pad([0, 1, 0, 1]);
-  const about = (W: Tensor) => W.matmul(padded).matmul(W.mT);
-  const first = straightened(sweepSymmetric(padded, sweepsFor("symmetric", n, A.dtype) - 1)[1]);
-  const again = sweepSymmetric(about(first), 1)[1];
-  const W = straightened(again.matmul(first));
-  const values = W.matmul(padded).mul(W).sum(-1); // Rayleigh quotients: (…, n)
+  const even = padded.shape.at(-1)!;
+  const run = (W: Tensor, count: number) =>
+    straightened(
+      sweep([W.matmul(padded), W], ([a, v], [b, w]) => [dot(a, v), dot(b, w), dot(a, w)], count)[1],
+    );
+  const start = identity(even, A.dtype).expand(padded.shape);
+  const W = run(run(start, sweepsFor("symmetric", n, A.dtype) - 1), 1);
+  const values = dot(W.matmul(padded), W); // Rayleigh quotients: (…, n)
   return [values.narrow(-1, 0, n), W.narrow(-2, 0, n).narrow(-1, 0, n)];
-}
-
-/** What some sweeps of rotations make of the rows of Y, (…, n, m), n even, and their product. */
-function sweepRows(Y: Tensor, count: number): Tensor {
-  const [n, m] = Y.shape.slice(-2) as [number, number];
-  const h = n / 2;
-  const round = roundOf(n);
-  const start = cat([Y, identity(n, Y.dtype).expand([...batchOf(Y), n, n])], -1);
-  const dot = (a: Tensor, b: Tensor) => a.mul(b).sum(-1);
-  const body = (now: Tensor) => {
-    const x = now.narrow(-1, 0, m);
-    const [first, other] = [rows(x, 0, h), rows(x, h, h)]; // (…, h, m)
-    const [cos, sin] = angles(dot(first, first), dot(other, other), dot(first, other));
-    return [turned(now, cos, sin, round), null] as const;
-  };
-  const all = scan(body, start, null, { length: (n - 1) * count })[0] as Tensor;
-  return all.narrow(-1, m, n);
 }
 
 /**
@@ -145,8 +137,12 @@ function sweepRows(Y: Tensor, count: number): Tensor {
 export function orthogonalRows(X: Tensor): [rows: Tensor, J: Tensor] {
   const [n, m] = X.shape.slice(-2) as [number, number];
   const padded = n % 2 === 0 ? X : cat([X, zeros([...batchOf(X), 1, m], X.dtype)], -2);
-  const first = straightened(sweepRows(padded, sweepsFor("rows", n, X.dtype) - 1));
-  const again = sweepRows(first.matmul(padded), 1);
-  const J = straightened(again.matmul(first));
+  const even = padded.shape.at(-2)!;
+  const run = (J: Tensor, count: number) =>
+    straightened(
+      sweep([J.matmul(padded), J], ([a], [b]) => [dot(a, a), dot(b, b), dot(a, b)], count)[1],
+    );
+  const start = identity(even, X.dtype).expand([...batchOf(X), even, even]);
+  const J = run(run(start, sweepsFor("rows", n, X.dtype) - 1), 1);
   return [rows(J.matmul(padded), 0, n), J.narrow(-2, 0, n).narrow(-1, 0, n)];
 }
