@@ -46,6 +46,7 @@ export async function serve(folder: string, isolated: boolean): Promise<Served> 
       response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
       response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
     }
+    response.setHeader("Access-Control-Allow-Origin", "*");
     response.end(readFileSync(file));
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));

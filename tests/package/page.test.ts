@@ -2,7 +2,7 @@
 // isolated (shared memory and threads), once not (one thread); in strict mode it comes to the bits that
 // Node comes to. Without Chromium it is skipped.
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
@@ -124,6 +124,20 @@ describe("a page built by Vite", () => {
     const outcome = await trainedAt(`${server.url}plain.html`);
     expect(outcome.product.threads).toBe(Math.min(outcome.cores, 16));
     await server.close();
+  });
+
+  it.skipIf(executable === undefined)("trains with a package from another origin", async () => {
+    const packages = await serve(consumer, false);
+    const own = mkdtempSync(join(consumer, "own-"));
+    const html = readFileSync(join(consumer, "plain.html"), "utf8");
+    writeFileSync(
+      join(own, "index.html"),
+      html.replace("./node_modules/", `${packages.url}node_modules/`),
+    );
+    for (const file of ["page.js", "train.js"]) copyFileSync(join(consumer, file), join(own, file));
+    const server = await serve(own, false);
+    await trainedAt(server.url);
+    await Promise.all([server.close(), packages.close()]);
   });
 
   it.skipIf(executable === undefined)("trains under Vite's development server", async () => {

@@ -23,7 +23,7 @@ interface NodeWorkerThreads {
 export const connectWasm: Connect = (take, lost) => {
   const node = builtin<NodeWorkerThreads>("node:worker_threads");
   if (node === null) {
-    return inPage(take, lost, () => {
+    return inPage("wasm-host.js", take, lost, () => {
       // Written out, so that bundlers see it.
       return new Worker(new URL("./wasm-host.ts", import.meta.url), { type: "module" });
     });
@@ -34,7 +34,7 @@ export const connectWasm: Connect = (take, lost) => {
 
 /** The worker of the webgpu device; in pages alone. */
 export const connectWebgpu: Connect = (take, lost) => {
-  return inPage(take, lost, () => {
+  return inPage("webgpu-host.js", take, lost, () => {
     return new Worker(new URL("./webgpu-host.ts", import.meta.url), { type: "module" });
   });
 };
@@ -42,10 +42,10 @@ export const connectWebgpu: Connect = (take, lost) => {
 type Take = (answer: Answer) => void;
 type Lost = (why: string) => void;
 
-function inPage(take: Take, lost: Lost, start: () => Worker): Link {
+function inPage(file: string, take: Take, lost: Lost, start: () => Worker): Link {
   let worker: Worker;
   try {
-    worker = start();
+    worker = startAnywhere(file, start);
   } catch (cause) {
     throw new DeviceError("device", `this runtime starts no worker (${cause})`, { cause });
   }
@@ -59,6 +59,19 @@ function inPage(take: Take, lost: Lost, start: () => Worker): Link {
     hold: () => {},
     stop: () => worker.terminate(),
   };
+}
+
+/** Browsers start no worker from another origin, where a page may have its libraries from; but a script of
+ *  its own may import from there. */
+function startAnywhere(file: string, start: () => Worker): Worker {
+  try {
+    return start();
+  } catch (error) {
+    if ((error as Error).name !== "SecurityError") throw error;
+    const text = `import ${JSON.stringify(new URL(file, import.meta.url).href)};`;
+    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    return new Worker(url, { type: "module" });
+  }
 }
 
 function inNode(node: NodeWorkerThreads, url: URL, take: Take, lost: Lost): Link {
