@@ -22,6 +22,10 @@ export interface UnderTest {
   readonly engine: Engine;
 }
 
+export function lacksFloat64({ backend }: UnderTest): boolean {
+  return backend.lacks?.includes("float64") ?? false;
+}
+
 interface WasmOptions {
   threads: number;
   splitAll?: boolean;
@@ -88,7 +92,7 @@ const packing = new WeakMap<Engine, boolean>();
 
 /** Why a backend does not take a graph; null: it does. */
 export function refusedBy(on: UnderTest, nodes: readonly Node[]): string | null {
-  return on.name === "webgpu" ? refused(nodes) : null;
+  return lacksFloat64(on) ? refused(nodes) : null;
 }
 
 function underTest(name: string, backend: Backend): UnderTest {

@@ -1,6 +1,9 @@
 // What the WebGPU backend promises beside right numbers: one submit a step, no growth, old values kept,
 // faults that change nothing, memory beyond slabs and budgets, and a lost device. Shaders have their
 // tests beside the op table.
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { WebgpuBackend, type WebgpuOptions } from "../../src/backend/webgpu/backend.ts";
 import { renderShader } from "../../src/backend/webgpu/render.ts";
@@ -176,6 +179,12 @@ describe.skipIf(why !== null)(`the WebGPU backend${why === null ? "" : ` (${why}
     expect(Number(after.resultBytes) - Number(before.resultBytes)).toBeLessThan(2100 * 8);
     expect(after.pipelines).toBe(before.pipelines);
   }, 60_000);
+
+  it("lets a process end by itself", async () => {
+    const child = join(import.meta.dirname, "ending-child.ts");
+    const { stdout } = await promisify(execFile)(process.execPath, [child], { timeout: 25_000 });
+    expect(stdout).toMatch(/^trained to [\d.]+\n$/);
+  });
 
   it("names the kernel whose shader does not compile, and lives on", async () => {
     const broken = backend({
