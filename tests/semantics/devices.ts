@@ -11,6 +11,7 @@ import { device } from "../../src/tensor/device.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { DeviceError } from "../../src/util/errors.ts";
 import { loopback } from "../remote/loopback.ts";
+import { missingAdapter } from "../webgpu/adapter.ts";
 import { Card } from "./card.ts";
 
 const late = new LateBackend(new ReferenceBackend());
@@ -23,7 +24,16 @@ const devices: Record<string, () => Engine> = {
   late: () => device(late),
   remote: () => device(remote),
   card: () => device(card),
+  ...(await webgpu()),
 };
+
+/** WebGPU, which takes minutes on a driver in software, where ANNEAL_TEST_BACKENDS names it. */
+async function webgpu(): Promise<Record<string, () => Engine>> {
+  if (!process.env.ANNEAL_TEST_BACKENDS?.includes("webgpu")) return {};
+  const why = await missingAdapter();
+  if (why !== null) throw new Error(why);
+  return { webgpu: () => device("webgpu") };
+}
 
 /** The same tests on every device; `use` makes it current and gives its engine. */
 export function onEveryDevice(body: (use: () => Engine, name: string) => void): void {

@@ -4,6 +4,7 @@
 // Not here: which memory a run is given (backend.ts).
 
 import type { Kernel } from "../../schedule/kernel.ts";
+import { DeviceError } from "../../util/errors.ts";
 import { usage } from "./device.ts";
 import type { Layout, Pipeline, Pipelines } from "./pipelines.ts";
 import type { WebgpuProgram } from "./program.ts";
@@ -131,6 +132,7 @@ export class Commands {
       slabs.locate(this.regions[slot]!, start, bytes),
     );
     const bound = boundSlabs(spots);
+    this.checkSlabs(bound.length, step);
     const key = spots.map(({ slab, count }) => `${bound.indexOf(slab)}+${count}`).join(" ");
     if (key !== command.key) {
       const places = spots.map(({ slab, count }) => ({ slab: bound.indexOf(slab), count }));
@@ -142,6 +144,15 @@ export class Commands {
     if (name === command.bound) return;
     command.bound = name;
     command.group = null;
+  }
+
+  private checkSlabs(count: number, step: number): void {
+    const { mostSlabs, slabs } = this.maker;
+    if (count <= mostSlabs) return;
+    const { label } = this.program.plan.steps[step]!;
+    const size = `${Math.floor(slabs.largest / 2 ** 20)} MiB`;
+    const why = `kernel ${label} needs ${count} slabs of ${size} at once, of ${mostSlabs} that it may bind`;
+    throw new DeviceError("webgpu", why, { hint: "use a smaller batch" });
   }
 
   private render(

@@ -60,7 +60,7 @@ export async function openGpu(): Promise<Gpu> {
   }
 }
 
-/** The adapters' names and what they have, for `anneal doctor`: null where there is none. */
+/** What the adapter is and has, for who only wants to know. Throws a DeviceError where there is none. */
 export async function describeAdapter(): Promise<{
   readonly name: string;
   readonly features: readonly string[];
