@@ -159,7 +159,8 @@ export function realSpectrum(x: Node, at: number, sign: Sign, count: number): No
   const done = along(opened(x, at, first), at, matrix, fromReal); // (2, …, rows, n₂, …)
   const known = dft(twiddled(done, at, length, sign), at + 1, sign); // (2, …, rows, k₂, …)
   const whole = withMirror(known, at + 1, first, [at + 1, at + 2]); // (2, …, k₁, k₂, …)
-  return n.narrow(closed(whole, at + 1), at + 1, 0, count);
+  const wanted = n.narrow(whole, at + 2, 0, Math.ceil(count / first)); // k₁ + n₁k₂ < count
+  return n.narrow(closed(wanted, at + 1), at + 1, 0, count);
 }
 
 /** Real data as complex data. */

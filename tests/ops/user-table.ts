@@ -2,6 +2,7 @@
 // dtypes, empty, broadcast, non-finite, gradients). A new op adds a row. Not here: the primitives (table.ts).
 import * as a from "../../src/index.ts";
 import { type DType, type Tensor, tensor } from "../../src/index.ts";
+import { fourierOps, specialOps, specialPairs } from "./user-special.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: an op is found by its name
 type Any = any;
@@ -255,7 +256,9 @@ const products: UserOp[] = [
 
 export const userTable: Readonly<Record<string, readonly UserOp[]>> = {
   elementwise,
-  pairs,
+  pairs: [...pairs, ...specialPairs],
+  special: specialOps,
+  fourier: fourierOps,
   folds,
   order,
   movement,

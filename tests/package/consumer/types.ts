@@ -1,10 +1,12 @@
 // Type-checked against the installed declarations, never run: a user's program in strict TypeScript.
 import { compile, nn, type optim, type Tensor, tensor } from "anneal";
 import { DataLoader, DigitDataset, type Digits } from "anneal/data";
+import { type Complex, fft } from "anneal/fft";
 import { readSafetensorsFile } from "anneal/io";
 import { accuracy } from "anneal/metrics";
 import { Linear } from "anneal/nn";
 import { AdamW } from "anneal/optim";
+import { lgamma } from "anneal/special";
 import { fit } from "anneal/train";
 import * as vis from "anneal/vis";
 
@@ -40,6 +42,7 @@ export const weights: Promise<unknown> = readSafetensorsFile("model.safetensors"
 export const names: string[] = Object.keys(vis);
 
 export const x: Tensor = tensor([[1, 2]]).matmul(tensor([[1], [2]]));
+export const spectrum: Complex = fft(lgamma(x));
 nn.init.constant(model.fc1.weight, 0.5);
 
 // @ts-expect-error: sizes are numbers; if this compiles, the declarations say nothing.
