@@ -47,11 +47,13 @@ export {
 } from "./tensor/create.ts";
 export { type Backward, customVjp, type ResultGradient } from "./tensor/custom-vjp.ts";
 export {
+  type DeviceChoice,
   type DeviceLike,
   type DeviceName,
   type DeviceOptions,
   device,
 } from "./tensor/device.ts";
+export { type DeviceInfo, devices } from "./tensor/devices.ts";
 export { einsum } from "./tensor/einsum.ts";
 export * as masked from "./tensor/masked.ts";
 export * from "./tensor/ops/calculus.ts";

@@ -3,11 +3,13 @@
 // (place.ts, run.ts), or backends (backend/).
 
 import type { Backend } from "../backend/backend.ts";
+import { ImportedBackend, type Imports } from "../backend/imported.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { Buffer } from "../ir/buffer.ts";
 import { copyArray, type DType, isFloat, type TypedArray } from "../ir/dtype.ts";
 import { type Node, type Place, twoPlaces } from "../ir/node.ts";
 import { Engine } from "../schedule/engine.ts";
+import { lower } from "../schedule/lowering.ts";
 import { env, strictMode } from "../util/env.ts";
 import { ArgumentError, DeviceError } from "../util/errors.ts";
 import { makeWasm, makeWebgpu } from "./makers.ts";
@@ -15,6 +17,9 @@ import { activeTrace, bumpGeneration, refuseInTrace } from "./trace.ts";
 
 /** A device that this library knows. */
 export type DeviceName = "wasm" | "webgpu" | "reference";
+
+/** What is chosen: a device, or "auto", which chooses between wasm and webgpu for each program. */
+export type DeviceChoice = DeviceName | "auto";
 
 /** A device for tensors to lie on: its name, or a Backend of your own. */
 export type DeviceLike = DeviceName | Backend;
@@ -26,11 +31,17 @@ export interface DeviceOptions {
   readonly strict?: boolean | undefined;
 }
 
-const makers: { [K in DeviceName]: (options: DeviceOptions) => Backend } = {
+const makers: { [K in DeviceChoice]: (options: DeviceOptions) => Backend } = {
   wasm: makeWasm,
   webgpu: makeWebgpu,
   reference: () => new ReferenceBackend(),
+  auto: () => new ImportedBackend("auto", loadAuto, { queues: true }),
 };
+
+async function loadAuto(): Promise<Imports> {
+  const { AutoBackend } = await import("./auto.ts");
+  return { backend: new AutoBackend(engineOn("wasm"), engineOn("webgpu")), lower };
+}
 
 const engines: Engine[] = [];
 let current: Engine | null = null;
@@ -43,7 +54,7 @@ export function engine(): Engine {
 
 function pick(): Engine {
   const wanted = env("ANNEAL_DEVICE");
-  if (wanted !== undefined && wanted !== "") return device(wanted as DeviceName);
+  if (wanted !== undefined && wanted !== "") return device(wanted as DeviceChoice);
   try {
     return device("wasm");
   } catch (error) {
@@ -59,7 +70,8 @@ function pick(): Engine {
  * engine in use.
  *
  * "webgpu" answers later, so values are read with `await`; that there is no adapter shows at the first
- * read, or in `await devices()`.
+ * read, or in `await devices()`. "auto" measures a graphics card against wasm, once, and then chooses
+ * for each program by its size; it answers later too, and is wasm where there is no card.
  *
  * A strict device is one of its own, beside the quick one: it has no relaxed instructions, sums in a
  * fixed order and leaves out algorithms that round otherwise, so that the same program gives the same
@@ -73,7 +85,7 @@ function pick(): Engine {
  * @example
  * device("wasm", { strict: true }); // the same bits everywhere
  */
-export function device(which?: DeviceName | Backend, options: DeviceOptions = {}): Engine {
+export function device(which?: DeviceChoice | Backend, options: DeviceOptions = {}): Engine {
   if (which === undefined) return engine();
   refuseInTrace("device");
   const found = engineOn(which, options);
@@ -83,7 +95,7 @@ export function device(which?: DeviceName | Backend, options: DeviceOptions = {}
 }
 
 /** The engine of a device, which need not be current. */
-export function engineOn(which: DeviceName | Backend, options: DeviceOptions = {}): Engine {
+export function engineOn(which: DeviceChoice | Backend, options: DeviceOptions = {}): Engine {
   if (typeof which !== "string" && typeof which?.run !== "function") {
     throw new ArgumentError("device", "takes a name or a Backend", { hint: 'device("wasm")' });
   }
@@ -103,10 +115,10 @@ export function engineOn(which: DeviceName | Backend, options: DeviceOptions = {
 
 /** Whether a string is the name of a device. */
 export function isDeviceName(name: string): name is DeviceName {
-  return Object.hasOwn(makers, name);
+  return name !== "auto" && Object.hasOwn(makers, name);
 }
 
-function make(name: DeviceName, options: DeviceOptions): Backend {
+function make(name: DeviceChoice, options: DeviceOptions): Backend {
   if (Object.hasOwn(makers, name)) return makers[name](options);
   const names = Object.keys(makers).map((n) => `"${n}"`);
   throw new ArgumentError("device", `no device "${name}"`, { hint: `use ${names.join(" or ")}` });

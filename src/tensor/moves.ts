@@ -37,10 +37,14 @@ export function expect(buffers: readonly Buffer[], engine: Engine, done: Promise
 
 /** The elements of a buffer, as a copy, as soon as they are there. */
 export function elementsOf(buffer: Buffer): TypedArray | Promise<TypedArray> {
+  return elementsFrom(buffer, arrivals.get(buffer)?.engine ?? engineOf(buffer));
+}
+
+function elementsFrom(buffer: Buffer, engine: Engine): TypedArray | Promise<TypedArray> {
   const arrival = arrivals.get(buffer);
-  if (arrival === undefined) return engineOf(buffer).read(buffer);
+  if (arrival === undefined) return engine.read(buffer);
   // Asked for now, so that a later run cannot write over them; the run's own error comes first.
-  const elements = new Promise<TypedArray>((resolve) => resolve(arrival.engine.read(buffer)));
+  const elements = new Promise<TypedArray>((resolve) => resolve(engine.read(buffer)));
   elements.catch(() => {});
   return arrival.done.then(() => elements);
 }
@@ -48,17 +52,19 @@ export function elementsOf(buffer: Buffer): TypedArray | Promise<TypedArray> {
 /**
  * Moves what only other devices have to where `here` finds it; null: it does. Where the run is `delayed`,
  * what it was given is kept for it: until then another device may take elements over from the host.
+ * `homeOf` tells the device that makes a buffer's elements, or alone has them.
  */
 export function bring(
   buffers: readonly Buffer[],
   here: Engine,
   delayed: boolean,
+  homeOf: (buffer: Buffer) => Engine | null = makerOf,
 ): Gathering | null {
   if (!hasSeveral()) return null;
   let waits: Promise<unknown>[] | null = null;
   const held = new Map<Buffer, TypedArray>();
   for (const buffer of buffers) {
-    const coming = moving.get(buffer) ?? (liesElsewhere(buffer, here) ? toHost(buffer) : null);
+    const coming = moving.get(buffer) ?? toHere(buffer, here, homeOf(buffer));
     if (coming === null) continue;
     waits ??= [];
     waits.push(coming.then((elements) => held.set(buffer, elements)));
@@ -75,14 +81,15 @@ export function bring(
   return { all, restore };
 }
 
-function liesElsewhere(buffer: Buffer, here: Engine): boolean {
-  const there = arrivals.get(buffer)?.engine ?? ownerOf(buffer);
-  return there !== null && there !== here && !here.backend.takesFrom?.(there.name);
+/** The device that makes a buffer's elements, or alone has them. */
+function makerOf(buffer: Buffer): Engine | null {
+  return arrivals.get(buffer)?.engine ?? ownerOf(buffer);
 }
 
-/** null: that is done. */
-function toHost(buffer: Buffer): Promise<TypedArray> | null {
-  const elements = elementsOf(buffer);
+/** Brings what lies elsewhere to the host; null: it is where `here` finds it. */
+function toHere(buffer: Buffer, here: Engine, there: Engine | null): Promise<TypedArray> | null {
+  if (there === null || there === here || here.backend.takesFrom?.(there.name)) return null;
+  const elements = elementsFrom(buffer, there);
   if (!(elements instanceof Promise)) {
     settle(buffer, elements);
     return null;

@@ -12,12 +12,12 @@ import type { Tensor } from "../../src/tensor/tensor.ts";
 import { Card } from "../semantics/card.ts";
 import { messageOf, values } from "./devices.ts";
 
-let far: Card;
-let other: Card;
+const far = new Card("far");
+const other = new Card("other");
 
 beforeEach(() => {
-  far = new Card("far");
-  other = new Card("other");
+  far.runs = 0;
+  other.runs = 0;
   device("wasm");
 });
 
