@@ -23,7 +23,7 @@ export async function generateText(
   options: GenerateCommand,
   terminal: Terminal,
 ): Promise<void> {
-  useMachine(options);
+  await useMachine(options);
   const run = await openTextRun(recipes, options);
   if (run.tokenizer.vocabulary.begin !== undefined) await printSamples(run, options, terminal);
   else for (let i = 0; i < (options.count ?? 1); i++) await stream(run, options, i, terminal);

@@ -23,7 +23,7 @@ import { evaluateRun, train } from "./train.ts";
 import { translateText } from "./translate-run.ts";
 import { oneOf, positive, UsageError, usageOf, wholeFrom } from "./usage.ts";
 
-const deviceNames = ["wasm", "reference"] as const;
+const deviceNames = ["auto", "wasm", "webgpu", "reference"] as const;
 const terminal = standardOutput();
 
 function version(): string {
@@ -58,9 +58,9 @@ function commands(): Command {
     });
   anneal
     .command("doctor")
-    .description("runtime, SIMD, threads, and how fast the kernels run here")
+    .description("runtime, devices, threads, and how fast the kernels run here")
     .option("--json", "as JSON")
-    .option("--device <name>", `${deviceNames.join(" or ")}`, oneOf("--device", deviceNames))
+    .option("--device <name>", deviceNames.join(" or "), oneOf("--device", deviceNames))
     .action((options) => doctor(terminal, options));
   return anneal;
 }
@@ -92,12 +92,9 @@ function onMachine(command: Command): Command {
 }
 
 function addPredict(predict: Command): void {
-  predict
-    .command("mnist")
-    .description("say which digit a picture shows")
+  onMachine(predict.command("mnist").description("say which digit a picture shows"))
     .requiredOption("--image <file>", "a PNG of one digit, dark on light or light on dark")
     .option("--run <folder>", "the folder of the run (the last one)")
-    .option("--out <folder>", "where the folders of runs lie", "runs")
     .action((options) => predictMnist(options, terminal));
   for (const recipe of textClassRecipes) {
     onMachine(predict.command(recipe.name).description(recipe.help))

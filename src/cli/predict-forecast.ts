@@ -28,7 +28,7 @@ export interface ForecastCommand extends MachineOptions {
 
 /** Prints one value a line: what comes after the last row, and after that. */
 export async function predictForecast(options: ForecastCommand, terminal: Terminal): Promise<void> {
-  useMachine(options);
+  await useMachine(options);
   const folder = await trainedRun(options.out, options.run, [forecastRecipe.name]);
   const { config } = await readConfig(folder, [forecastRecipe]);
   const known = config as unknown as ForecastConfig;

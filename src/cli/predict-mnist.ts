@@ -11,8 +11,9 @@ import { models } from "./models.ts";
 import { readConfig, trainedRun, weightsIn } from "./runs.ts";
 import type { Terminal } from "./terminal.ts";
 import { softmax } from "./test-result.ts";
+import { type MachineOptions, useMachine } from "./train.ts";
 
-export interface PredictOptions {
+export interface PredictOptions extends Partial<MachineOptions> {
   readonly image: string;
   /** The folder of the run; the latest without it. */
   readonly run?: string;
@@ -21,6 +22,7 @@ export interface PredictOptions {
 
 /** Prints the picture as the model sees it, the digit, and how sure the model is of each. */
 export async function predictMnist(options: PredictOptions, terminal: Terminal): Promise<void> {
+  await useMachine(options);
   const { pixels } = await readDigit(options.image);
   const run = await trainedRun(options.out, options.run, [mnistRecipe.name]);
   const { config } = await readConfig(run, [mnistRecipe]);

@@ -4,7 +4,7 @@
 
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { type DeviceName, device, manualSeed } from "../index.ts";
+import { type DeviceChoice, device, manualSeed } from "../index.ts";
 import { writeFileAtomic } from "../io/index.ts";
 import type { Metrics } from "../metrics/index.ts";
 import {
@@ -32,7 +32,7 @@ import { UsageError } from "./usage.ts";
 
 /** What every run can be told besides its recipe's settings. */
 export interface MachineOptions {
-  readonly device?: DeviceName;
+  readonly device?: DeviceChoice;
   readonly threads?: number;
   /** A run's folder, or true for the last one that did not finish. */
   readonly resume?: string | true;
@@ -59,7 +59,7 @@ export async function train(
   terminal: Terminal,
 ): Promise<number> {
   const start = performance.now();
-  useMachine(options);
+  await useMachine(options);
   const job = await prepare(recipe, options);
   introduce(job, terminal);
   const losses = stepLosses();
@@ -87,7 +87,7 @@ export async function evaluateRun(
   options: MachineOptions & { readonly run?: string },
   terminal: Terminal,
 ): Promise<void> {
-  useMachine(options);
+  await useMachine(options);
   const tasks = recipes.map(({ name }) => name);
   const folder = await trainedRun(options.out, options.run, tasks);
   const { config, recipe } = await readConfig(folder, recipes);
@@ -98,10 +98,13 @@ export async function evaluateRun(
   terminal.print(`${verdict.label} ${verdict.value}, ${folder}`);
 }
 
-/** Sets threads and device for the rest of the process. */
-export function useMachine({ threads, device: name }: Partial<MachineOptions>): void {
+/** Sets threads and device for the rest of the process; rejects where the device is not to be had. */
+export async function useMachine({
+  threads,
+  device: name,
+}: Partial<MachineOptions>): Promise<void> {
   if (threads !== undefined) process.env.ANNEAL_THREADS = String(threads);
-  if (name !== undefined) device(name);
+  await device(name).backend.init();
 }
 
 function tell({ shown, facts }: Verdict, { print }: Terminal): void {
@@ -263,8 +266,9 @@ function writeJson(path: string, value: unknown): Promise<void> {
 
 function environment(): Record<string, string | number | boolean> {
   const { backend } = device();
-  const { threads, simd, relaxed, revectorized } = backend.describe();
-  const known = { threads, simd, relaxed, revectorized };
+  const { threads, simd, relaxed, revectorized, adapter } = backend.describe();
+  const all = { threads, simd, relaxed, revectorized, adapter };
+  const known = Object.fromEntries(Object.entries(all).filter(([, fact]) => fact !== undefined));
   const cores = availableParallelism();
   const system = `${process.platform} ${process.arch}`;
   return { runtime: runtimeName(), system, cores, device: backend.name, ...known };

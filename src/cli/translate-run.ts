@@ -27,7 +27,7 @@ export interface TranslateCommand extends MachineOptions {
 
 /** Prints the translation and writes the picture of attention. */
 export async function translateText(options: TranslateCommand, terminal: Terminal): Promise<void> {
-  useMachine(options);
+  await useMachine(options);
   if (options.text.trim() === "") throw new ArgumentError("translate", "the sentence is empty");
   const folder = await trainedRun(options.out, options.run, [translateRecipe.name]);
   const { config } = await readConfig(folder, [translateRecipe]);

@@ -87,7 +87,10 @@ describe("doctor", () => {
     expect(found.threads).toBeGreaterThanOrEqual(1);
     expect(found["tile 4x8 GFLOP/s"]).toBeGreaterThan(0);
     expect(found["matmul 512 GFLOP/s"]).toBeGreaterThan(0);
+    const names = found.devices.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(["wasm", "webgpu", "reference"]);
     const words = (await ask("doctor")).stdout;
+    expect(words).toMatch(/^webgpu +(not here: .+; .+|.+)$/m);
     expect(words).toMatch(/^256-bit revectorizer +(yes|no)$/m);
     expect(words).toMatch(/^tile 4x8 +\d+\.\d GFLOP\/s$/m);
   });
