@@ -174,8 +174,10 @@ export function isNarrow(node: Node, inner: readonly boolean[]): boolean {
   return node.shape.every((d, i) => !inner[i] || d === 1);
 }
 
-/** A reduction walks the whole space; other items do, or run once a row. */
+/** A reduction walks the whole space; other items do, or run once a row. A join runs over the points of a
+ *  piece, which the rows of its result only look like. */
 function fitsRows(node: Node, space: readonly number[], inner: readonly boolean[]): boolean {
+  if (joinOf(node) !== null) return false;
   const reduces = node.op === "reduce";
   const shape = reduces ? node.src[0].shape : node.shape;
   return (!reduces && isNarrow(node, inner)) || shape.every((d, i) => d === space[i]);

@@ -95,6 +95,18 @@ function* longReductions(): Generator<Case> {
     build: (x) => [ir.reduce("sum", x!, [0]), ir.reduce("prod", x!, [0])],
   };
   yield {
+    // The row of sums looks like a row of their terms, and is none.
+    name: "sums side by side, as many as each has terms",
+    leaves: [leaf([2, 9])],
+    build: (x) => {
+      const sums = [0, 3, 6].map((from) => {
+        const terms = ir.slice(x!, [0, from], [2, from + 3]);
+        return ir.pad(ir.reduce("sum", terms, [1]), [0, from / 3], [0, 2 - from / 3]);
+      });
+      return sums.reduce((a, b) => ir.binary("add", a, b));
+    },
+  };
+  yield {
     name: "prod with zeros",
     leaves: [
       filled([4, 5], "float64", [1, 2, 0, 3, 4, 0, 5, 0, 1, 2, 3, -1, 2, 0.5, 1, 0, 0, 0, 1, 2]),
