@@ -179,6 +179,23 @@ describe.skipIf(device === null)("shaders (skipped without a WebGPU adapter)", (
     for (const values of stopped) expect(values.every(Number.isNaN)).toBe(true);
   });
 
+  const half = device?.features.has("shader-f16") === true;
+  it.skipIf(!half)("rounds factors to float16 (skipped where shaders have none)", async () => {
+    const options = { features: { f16: true } };
+    const node = ir.contract(data([100, 64]), data([64, 70]), product);
+    const [expected] = await evaluate(reference.engine, [node]);
+    const [actual] = await evaluate(engineOf(options), [node]);
+    const errors = actual!.map((x, i) => Math.abs(x - expected![i]!));
+    expect(Math.max(...errors)).toBeLessThan(64 * 4 * 2 ** -11);
+    expect(Math.max(...errors)).toBeGreaterThan(1e-4);
+    const exact = ir.contract(
+      ir.unary("round", data([40, 64])),
+      ir.unary("round", data([64, 9])),
+      product,
+    );
+    await agree([exact], 1, options);
+  });
+
   it("says which fault it was, whichever invocation found it", async () => {
     const table = data([10, 3]);
     const wrong = ir.expand(ir.reshape(given([1, 2, 10, 4], "int32"), [4, 1]), [4, 3]);
