@@ -384,6 +384,7 @@ export const tolerance: Record<string, { rtol?: number; atol?: number }> = {
   // Gradients of up to 8e6 in one matrix, of which half a unit in the last place is 0.25: an element of 8.6
   // is recorded as -8.5762 where float64 says -8.5756, and ours is -8.5800.
   matrix_exp: { atol: 5e-3 },
-  // Gradients of up to 340 in one matrix: an element is recorded as -0.26600 where float64 says -0.26589.
-  "linalg.pinv": { atol: 1e-4 },
+  // Gradients of up to 340 in one matrix, of which half a unit in the last place is 1.5e-5: an element is
+  // recorded as -0.26600 where float64 says -0.26589, and ours is -0.26587.
+  "linalg.pinv": { atol: 2e-4 },
 };
