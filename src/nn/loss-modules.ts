@@ -7,18 +7,7 @@ import type { Lengths } from "./lengths.ts";
 import * as classes from "./loss-classes.ts";
 import * as pairs from "./loss-pairs.ts";
 import * as regression from "./loss-regression.ts";
-import { Module } from "./module.ts";
-
-/** A loss with the options of its function. */
-export abstract class Loss<O> extends Module {
-  /** Those of the loss's function. */
-  readonly options: O;
-
-  constructor(options: O = {} as O) {
-    super();
-    this.options = options;
-  }
-}
+import { Loss } from "./reduction.ts";
 
 type OptionsOf<F> = F extends (...args: infer A) => Tensor ? Extract<LastOf<A>, object> : never;
 type LastOf<A extends unknown[]> = Required<A> extends [...unknown[], infer L] ? L : never;

@@ -7,9 +7,8 @@ import { arange } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { crossEntropy } from "./loss-classes.ts";
-import { Loss } from "./loss-modules.ts";
 import { type MarginOption, pairwiseDistance } from "./loss-pairs.ts";
-import { type LossOptions, reduced, sameShapes } from "./reduction.ts";
+import { Loss, type LossOptions, reduced, sameShapes } from "./reduction.ts";
 
 // --- between numbers ----------------------------------------------------------------------------------
 

@@ -6,9 +6,8 @@ import { currentScope } from "../ir/node.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { crossEntropy } from "./loss-classes.ts";
-import { Loss } from "./loss-modules.ts";
 import { bceWithLogits } from "./loss-regression.ts";
-import { type LossOptions, reduced, sameShapes, type WeightOption } from "./reduction.ts";
+import { Loss, type LossOptions, reduced, sameShapes, type WeightOption } from "./reduction.ts";
 
 export interface FocalOptions extends LossOptions {
   /** How much less well classified examples count (2). */

@@ -1,4 +1,5 @@
-// What all losses share: how values become one number, and checks that name the loss.
+// What all losses share: how values become one number, checks that name the loss, and the class of those
+// that are modules.
 // Not here: the losses (loss-*.ts).
 
 import { show } from "../ir/build.ts";
@@ -6,6 +7,7 @@ import { currentScope } from "../ir/node.ts";
 import { needOptions, needTensor } from "../tensor/ops/common.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
+import { Module } from "./module.ts";
 
 /** "none" keeps one loss an element (or a sample), as PyTorch does. */
 export type Reduction = "mean" | "sum" | "none";
@@ -46,4 +48,15 @@ export function sameShapes(op: string, input: Tensor, target: Tensor): void {
     hint: input.shape.length > target.shape.length ? "target.unsqueeze(-1)?" : undefined,
     in: currentScope(),
   });
+}
+
+/** A loss with the options of its function. */
+export abstract class Loss<O> extends Module {
+  /** Those of the loss's function. */
+  readonly options: O;
+
+  constructor(options: O = {} as O) {
+    super();
+    this.options = options;
+  }
 }
