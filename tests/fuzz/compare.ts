@@ -1,10 +1,12 @@
 // One program on the reference and on wasm in all its modes. What float32 may be off by is measured on the
 // program itself: float32 against float64 on the reference, and how far the float64 results move when every
 // value on the way moves by about a rounding. Modes that must agree in every bit are held to that.
+import { WebgpuBackend } from "../../src/backend/webgpu/backend.ts";
 import { Buffer } from "../../src/ir/buffer.ts";
 import { binary, bufferNode } from "../../src/ir/build.ts";
 import type { TypedArray } from "../../src/ir/dtype.ts";
 import { Node, sizeOf, topological } from "../../src/ir/node.ts";
+import { Engine } from "../../src/schedule/engine.ts";
 import {
   prepare,
   reference,
@@ -13,6 +15,7 @@ import {
   wasmUnderTest,
 } from "../ops/backends.ts";
 import { stream } from "../ops/case.ts";
+import { missingAdapter } from "../webgpu/adapter.ts";
 import type { Program } from "./program.ts";
 
 /** Backends in groups; the members of a group agree in every bit. */
@@ -27,6 +30,14 @@ export async function allModes(): Promise<Modes> {
     ]);
   const strict = await wasmUnderTest([strictOptions[0]!, strictOptions[3]!]);
   return [await pair(true), await pair(false), strict];
+}
+
+/** A graphics card by itself, whose elementary functions may be less exact. */
+export async function webgpuModes(): Promise<Modes> {
+  const why = await missingAdapter();
+  if (why !== null) throw new Error(why);
+  const backend = new WebgpuBackend();
+  return [[{ name: "webgpu", backend, engine: new Engine(backend) }]];
 }
 
 export async function disposeOf(modes: Modes): Promise<void> {
@@ -52,9 +63,10 @@ function rounds({ op, attrs }: Node): boolean {
   return roundingOps.has(op) && !exactFns.has((attrs as { fn?: string }).fn ?? "");
 }
 
-/** Compares the program's results on all backends with the reference's. */
-export async function compare(program: Program, modes: Modes): Promise<Finding> {
-  const truth = new Truth(program);
+/** Compares the program's results on all backends with the reference's. `loose`: how much more than float32's
+ *  own errors a backend may be off by. */
+export async function compare(program: Program, modes: Modes, loose = 1): Promise<Finding> {
+  const truth = new Truth(program, loose);
   if (!truth.finite) return { fault: null, unstable: true };
   let unstable = false;
   for (const group of modes) {
@@ -111,10 +123,12 @@ class Truth {
   private readonly exact: readonly TypedArray[];
   /** The largest error seen, for each element. */
   private readonly error: Float64Array[];
+  private readonly loose: number;
   private trials = 0;
 
-  constructor(program: Program) {
+  constructor(program: Program, loose: number) {
     this.program = program;
+    this.loose = loose;
     this.exact = evaluateNow(widened(program.outputs, null));
     this.error = this.exact.map((e) => new Float64Array(e.length));
     this.note(evaluateNow(program.outputs));
@@ -149,7 +163,7 @@ class Truth {
       const sorted = error.toSorted();
       const usual = sorted[Math.floor(0.9 * (sorted.length - 1))] ?? 0;
       for (let i = 0; i < exact.length; i++) {
-        const allowed = 16 * error[i]! + 8 * usual + 2e-6 * largest;
+        const allowed = this.loose * (16 * error[i]! + 8 * usual + 2e-6 * largest);
         if (Math.abs(actual[k]![i]! - exact[i]!) <= allowed) continue;
         const by = `allowed is a difference of ${allowed.toPrecision(2)}`;
         return `output ${k}, element ${i} of ${exact.length} is ${actual[k]![i]}, not ${exact[i]}; ${by}`;

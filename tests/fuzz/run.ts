@@ -1,8 +1,8 @@
-// npm run fuzz: random programs on wasm in all its modes against the reference, without end or for
-// `--seconds N`, from seed `--seed S` on, `--count K` of them. A failure is made small and printed as code
+// npm run fuzz: random programs on wasm in all its modes (or `--device webgpu`) against the reference, without
+// end or for `--seconds N`, from seed `--seed S` on, `--count K` of them. A failure is made small and printed as code
 // that runs, with its seed; the command then goes on, and fails at its end.
 import { parseArgs } from "node:util";
-import { allModes, compare, disposeOf, type Finding, type Modes } from "./compare.ts";
+import { allModes, compare, disposeOf, type Finding, type Modes, webgpuModes } from "./compare.ts";
 import { type Program, randomProgram } from "./program.ts";
 import { printProgram, shrink } from "./shrink.ts";
 
@@ -11,6 +11,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "Infinity" },
     seed: { type: "string", default: String(Date.now() % 1e6) },
     count: { type: "string", default: "Infinity" },
+    device: { type: "string", default: "wasm" },
   },
 });
 const [seconds, from, count] = [values.seconds, values.seed, values.count].map(Number) as [
@@ -18,12 +19,14 @@ const [seconds, from, count] = [values.seconds, values.seed, values.count].map(N
   number,
   number,
 ];
-if ([seconds, from, count].some(Number.isNaN)) {
-  console.error("npm run fuzz -- [--seconds N] [--seed S] [--count K]");
+if ([seconds, from, count].some(Number.isNaN) || !["wasm", "webgpu"].includes(values.device)) {
+  console.error("npm run fuzz -- [--seconds N] [--seed S] [--count K] [--device wasm|webgpu]");
   process.exit(2);
 }
 
-const modes = await allModes();
+/** What shaders are allowed beside float32's own errors: their functions are good to fewer digits. */
+const loose = values.device === "webgpu" ? 8 : 1;
+const modes = await (values.device === "webgpu" ? webgpuModes() : allModes());
 const end = performance.now() + 1000 * seconds;
 let [programs, faults, unstable] = [0, 0, 0];
 for (let seed = from; programs < count && performance.now() < end; seed++) {
@@ -46,7 +49,7 @@ process.exitCode = faults === 0 ? 0 : 1;
 /** A program that throws has failed as well. */
 async function tried(program: Program, on: Modes): Promise<Finding> {
   try {
-    return await compare(program, on);
+    return await compare(program, on, loose);
   } catch (error) {
     return { fault: String((error as Error)?.stack ?? error), unstable: false };
   }
