@@ -150,7 +150,10 @@ export async function judge(
   try {
     found = await check();
   } catch (error) {
-    found = error instanceof Missing ? error : `threw ${String(error)}`;
+    // What a device has no numbers for it cannot get wrong.
+    const [, lack] = /(the device "\w+" has no \w+)/.exec(String(error)) ?? [];
+    if (lack !== undefined) found = new Missing(lack);
+    else found = error instanceof Missing ? error : `threw ${String(error)}`;
   }
   if (found === null) tally.passed++;
   else if (found === "missing" || found instanceof Missing) {

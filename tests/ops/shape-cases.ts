@@ -267,7 +267,37 @@ function* indexed(): Generator<Case> {
   };
 }
 
+/** Values put together of pieces that are reductions, over as many elements as there are pieces, and not. */
+function* joins(): Generator<Case> {
+  for (const [count, size] of [
+    [3, 3],
+    [2, 3],
+    [4, 4],
+    [3, 20],
+  ] as const) {
+    for (const fn of ["sum", "max"] as const) {
+      const build = (x: Node) => {
+        const piece = (i: number) => {
+          const part = ir.slice(x, [0, i], [2, i + size]);
+          return ir.pad(ir.reduce(fn, part, [1]), [0, i], [0, count - 1 - i], 0);
+        };
+        return Array.from({ length: count }, (_, i) => piece(i)).reduce((p, q) =>
+          ir.binary("add", p, q),
+        );
+      };
+      const leaves = [leaf([2, count + size], "float64")];
+      yield {
+        name: `join of ${count} ${fn}s of ${size}`,
+        leaves,
+        build: (x) => build(x!),
+        smooth: true,
+      };
+    }
+  }
+}
+
 export const shapeCases: readonly Case[] = [
+  ...joins(),
   ...reductions(),
   ...longReductions(),
   ...movement(),
