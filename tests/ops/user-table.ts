@@ -2,6 +2,7 @@
 // dtypes, empty, broadcast, non-finite, gradients). A new op adds a row. Not here: the primitives (table.ts).
 import * as a from "../../src/index.ts";
 import { type DType, type Tensor, tensor } from "../../src/index.ts";
+import { linearOps } from "./user-linalg.ts";
 import { fourierOps, specialOps, specialPairs } from "./user-special.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: an op is found by its name
@@ -263,4 +264,5 @@ export const userTable: Readonly<Record<string, readonly UserOp[]>> = {
   order,
   movement,
   products,
+  "linear algebra": linearOps,
 };
