@@ -1,6 +1,7 @@
 // Pipelines, by the text of their shader, and the layouts that they share: one for each number of slabs.
 // Programs that lack some have all of them compiled at once. Not here: the text (render.ts).
 
+import { debugLevel, say } from "../../util/env.ts";
 import { DeviceError } from "../../util/errors.ts";
 import { firstSlab } from "./shader.ts";
 
@@ -74,6 +75,7 @@ export class Pipelines {
 
   private make(code: string, slabs: number, label: string): Pipeline {
     this.compiled++;
+    if (debugLevel() >= 4) say(`shader of ${label}\n${code}`);
     const compiled = this.compile(code, slabs, label).then((made) => {
       pipeline.ready = made;
     });
