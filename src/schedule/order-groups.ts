@@ -30,6 +30,7 @@ export function orderGroups(
   const deps = new Map(groups.map((g) => [g, dependencies(g, realized, owner)]));
   const users = readersOfLarge(deps);
   const readers = readersOfInputs(graph, groups, realized);
+  const faulting = groups.filter((g) => mayFault(g, realized));
   const direct = new Map<Node, number>();
   graph.outputs.forEach((node, i) => {
     const into = graph.into[i];
@@ -38,7 +39,9 @@ export function orderGroups(
     const target = graph.inputs[into];
     if (!fitsInPlace(graph, group, node, target, realized)) return;
     const before = (readers.get(target) ?? []).filter((g) => g !== group);
-    if (needs(deps, before, group)) return;
+    // What may fault behind the new value has to come before anything is written.
+    const others = faulting.filter((g) => g !== group);
+    if (needs(deps, before, group) || needs(deps, others, group)) return;
     const mine = deps.get(group) as Set<Group>;
     for (const g of before) mine.add(g);
     direct.set(node, into);
@@ -124,9 +127,29 @@ function needs(
   return false;
 }
 
-function hasFaults(groups: readonly Group[]): boolean {
+/** Whether a kernel of the group itself looks for indices outside their range. */
+function mayFault({ items, contract }: Group, realized: ReadonlySet<Node>): boolean {
   const seen = new Set<Node>();
-  const stack = groups.flatMap((g) => [...g.items]);
+  const stack: Node[] = contract ? [...items, contract] : [...items];
+  while (stack.length > 0) {
+    const n = stack.pop()!;
+    if (seen.has(n)) continue;
+    seen.add(n);
+    if (n.op === "gather" || isScattering(n)) return true;
+    if (isOp(n, "scan") && hasGather(n.attrs.body.outputs)) return true;
+    for (const s of n.src) if (!realized.has(s)) stack.push(s);
+  }
+  return false;
+}
+
+function hasFaults(groups: readonly Group[]): boolean {
+  return hasGather(groups.flatMap((g) => [...g.items]));
+}
+
+/** Whether an index is used on the way to some nodes. */
+function hasGather(roots: readonly Node[]): boolean {
+  const seen = new Set<Node>();
+  const stack = [...roots];
   while (stack.length > 0) {
     const n = stack.pop() as Node;
     if (seen.has(n)) continue;

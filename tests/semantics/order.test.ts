@@ -115,4 +115,17 @@ onEveryDevice((use) => {
     await list(compiled(index(0)));
     expect(await list(w)).toEqual([6, 7]);
   });
+
+  it("a fault behind the new value of state leaves the old one", async () => {
+    const w = vector(1, 2, 3);
+    const step = compile((i: Tensor) => {
+      w.assign(w.mul(2));
+      return w.gather(0, i);
+    });
+    const index = (i: number) => vector(i).int();
+    expect(await list(step(index(1)))).toEqual([4]);
+    const failing = async () => list(step(index(7)));
+    await expect(failing()).rejects.toThrow("outside [0, 3)");
+    expect(await list(w)).toEqual([2, 4, 6]);
+  });
 });
