@@ -13,7 +13,7 @@ import {
   writeCheckpoint,
   writeSafetensors,
 } from "../io/index.ts";
-import { AnnealError, LoadError, NumericError } from "../util/errors.ts";
+import { AnnealError, DeviceError, LoadError, NumericError } from "../util/errors.ts";
 import { type Entries, pack, unpack } from "./pack.ts";
 import type { SavedSession, Session } from "./session.ts";
 import { tensorsOf, weightsOf } from "./weights.ts";
@@ -83,6 +83,14 @@ export function badHint(session: Session): string {
   const good = session.checkpoint;
   const kept = good === undefined ? "" : `the last good checkpoint is ${good}; `;
   return `${kept}fit(model, { …, detectNaN: true }) names the op and the layer`;
+}
+
+/** The error of a device that broke training off, with what is left: the last checkpoint. */
+export function brokenOff(error: DeviceError, { checkpoint }: Session): DeviceError {
+  if (checkpoint === undefined) return error;
+  const kept = `the last checkpoint is ${checkpoint}; resume: true goes on from it`;
+  const hint = error.hint === undefined ? kept : `${error.hint}; ${kept}`;
+  return new DeviceError(error.op, error.detail, { hint, in: error.in, cause: error });
 }
 
 /** Puts a session back to a checkpoint: the newest in `root`, or `root` itself. Undefined where

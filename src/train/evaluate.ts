@@ -69,7 +69,9 @@ export class Evaluator<M extends Metrics> {
         if (signal?.aborted) break;
       }
     });
-    return this.measures.read();
+    const results = await this.measures.read();
+    pace.check();
+    return results;
   }
 }
 

@@ -8,10 +8,10 @@ import { detectNaN, detectsNaN } from "../tensor/anomaly.ts";
 import { compile } from "../tensor/compile.ts";
 import { manualSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { ArgumentError, LoadError, NumericError } from "../util/errors.ts";
+import { ArgumentError, DeviceError, LoadError, NumericError } from "../util/errors.ts";
 import { type Callback, lrScheduler } from "./callbacks.ts";
 import { checkBatch, checkFolder, checkOptions } from "./check.ts";
-import { badHint, resumeSession, saveSession } from "./checkpoint.ts";
+import { badHint, brokenOff, resumeSession, saveSession } from "./checkpoint.ts";
 import { Evaluator, loop } from "./evaluate.ts";
 import { type Evaluation, Measures } from "./measures.ts";
 import { Pace } from "./pace.ts";
@@ -90,7 +90,8 @@ export interface FitResult<M extends Metrics = Metrics> {
  * Trains a model. It is left in training mode.
  *
  * @throws NumericError when the loss is no longer a number, naming the step; the last good
- * checkpoint is kept. LoadError or StateError when a checkpoint to resume from does not fit.
+ * checkpoint is kept. DeviceError when a device is lost, naming the last checkpoint. LoadError or
+ * StateError when a checkpoint to resume from does not fit.
  *
  * @example
  * const { history } = await fit(model, {
@@ -130,6 +131,8 @@ export async function fit<M extends Metrics = Record<never, never>>(
       checkpoint: session.checkpoint,
       resumedFrom,
     };
+  } catch (error) {
+    throw error instanceof DeviceError ? brokenOff(error, session) : error;
   } finally {
     detectNaN(watched);
     progress?.end?.();
@@ -203,6 +206,7 @@ class Training<M extends Metrics> {
     this.watchedFrom = session.step;
     if (!session.trained && !(await this.trainEpoch())) return false;
     const trained = await this.measures.read();
+    this.pace.check();
     await this.refuseNaN();
     if (trained === null) throw new ArgumentError("fit", "the training data gave no batches");
     session.endTraining();
@@ -305,6 +309,7 @@ class Training<M extends Metrics> {
     const { checkpoint } = this.options;
     if (!checkpoint) return;
     await this.refuseNaN();
+    this.pace.check();
     await saveSession(this.session, checkpoint);
   }
 

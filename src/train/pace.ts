@@ -1,8 +1,10 @@
 // Pace: when the loop looks up. It must not wait for every result, must not run far ahead of a
-// device that answers later, and must let timers and signals through now and then.
+// device that answers later, must not go on after a step that failed there, and must let timers and
+// signals through now and then.
 // Not here: what happens when it looks up (fit.ts).
 
 import { readTensor } from "../tensor/core.ts";
+import { arrivalOf } from "../tensor/moves.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Steps between two marks in the queue of a device that answers later, and how many marks may be
@@ -15,6 +17,7 @@ export class Pace {
   private last = performance.now();
   private steps = 0;
   private readonly marks: Promise<unknown>[] = [];
+  private failure: { readonly error: unknown } | null = null;
 
   /** `interval` is in milliseconds. */
   constructor(interval: number) {
@@ -32,8 +35,19 @@ export class Pace {
     this.last = performance.now();
   }
 
-  /** Waits, where the device answers later and is many steps behind. */
+  /** Throws what a step has failed with on a device that answers later: its update was not made. */
+  check(): void {
+    if (this.failure !== null) throw this.failure.error;
+  }
+
+  /** Waits, where the device answers later and is many steps behind. Throws as `check` does. */
   follow(result: Tensor): Promise<unknown> | undefined {
+    const { buffer } = result.current;
+    const run = buffer === null ? undefined : arrivalOf(buffer);
+    run?.catch((error) => {
+      this.failure ??= { error };
+    });
+    this.check();
     if (this.steps++ % stride !== 0) return undefined;
     const mark = readTensor(result);
     if (!(mark instanceof Promise)) return undefined;
