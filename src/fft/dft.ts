@@ -87,15 +87,17 @@ function turned(
   const [I, J] = [sizes[0]!, sizes[1] ?? 1];
   const shape = [...x.shape.slice(1, at + 1).map(() => 1), ...sizes];
   const whole = [...shape, ...x.shape.slice(at + 1 + axes).map(() => 1)];
-  const re = constantOf(`${name} re`, [1, ...whole], x.dtype, (out) => {
-    for (let k = 0; k < I * J; k++) out[k] = w(Math.floor(k / J), k % J)[0];
-  });
+  let made: readonly [Float64Array, Float64Array] | null = null;
+  const factors = () => {
+    if (made !== null) return made;
+    made = [new Float64Array(I * J), new Float64Array(I * J)];
+    for (let k = 0; k < I * J; k++) [made[0][k], made[1][k]] = w(Math.floor(k / J), k % J);
+    return made;
+  };
+  const re = constantOf(`${name} re`, [1, ...whole], x.dtype, (out) => out.set(factors()[0]));
   const im = constantOf(`${name} im`, [2, ...whole], x.dtype, (out) => {
-    for (let k = 0; k < I * J; k++) {
-      const [, sin] = w(Math.floor(k / J), k % J);
-      out[k] = -sin;
-      out[k + I * J] = sin;
-    }
+    out.set(factors()[1].map((v) => -v));
+    out.set(factors()[1], I * J);
   });
   return n.add(n.mul(x, re), n.mul(flip(x, [0]), im));
 }

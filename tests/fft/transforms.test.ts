@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import * as f from "../../src/fft/index.ts";
 import { planOf } from "../../src/fft/plan.ts";
-import { compile, device, grad, type Tensor, tensor, vjp, zeros } from "../../src/index.ts";
+import { compile, device, grad, scan, type Tensor, tensor, vjp, zeros } from "../../src/index.ts";
 import { checkGradients, random } from "../linalg/check.ts";
 import { stream } from "../ops/case.ts";
 import { devices, messageOf, values } from "../tensor/devices.ts";
@@ -167,6 +167,18 @@ describe.each(devices)("Fourier transforms on %s", (name) => {
 });
 
 describe("gradients of Fourier transforms", () => {
+  it("inside a compiled loop are those of the steps one by one", async () => {
+    device("wasm");
+    const body = (h: Tensor, v: Tensor) => f.abs(f.fft(h.add(v))).mul(0.1);
+    const x = random([4, 150], 7);
+    const zero = () => zeros([150], { dtype: "float64" });
+    const loop = (v: Tensor) =>
+      scan((h: Tensor, w: Tensor) => [body(h, w), null], zero(), v)[0].sum();
+    const steps = (v: Tensor) => v.unbind(0).reduce(body, zero()).sum();
+    const slope = compile((v: Tensor) => grad(loop)(v) as Tensor);
+    await near(slope(x), grad(steps)(x) as Tensor);
+  });
+
   it.each([6, 7, 130, 134])("of %i elements, to the second order", async (n) => {
     const x = random([2, n], n);
     const quadratic = (z: f.Complex) => z.re.mul(z.im);
