@@ -76,6 +76,7 @@ export * from "./tensor/ops/placing.ts";
 export * from "./tensor/ops/scatter-reduce.ts";
 export * from "./tensor/ops/stacking.ts";
 export * from "./tensor/ops/statistics.ts";
+export * from "./tensor/ops/unique.ts";
 export {
   type GeneratorState,
   generatorState,

@@ -124,6 +124,21 @@ describe.each(devices)("statistics on %s", (name) => {
     expect(await values(grid.hist)).toEqual([1, 0, 1, 1]);
   });
 
+  it("finds the different elements, where each went and how often", async () => {
+    const x = tensor([[3, 1, NaN], [3, -Infinity, NaN], [Infinity, -Infinity, Infinity]]); // biome-ignore format: a matrix
+    const found = await a.unique(x);
+    expect(await values(found.values)).toEqual([-Infinity, 1, 3, Infinity, NaN, NaN]);
+    expect(await values(found.counts)).toEqual([2, 1, 2, 2, 1, 1]);
+    expect(await values(found.inverse)).toEqual([2, 1, 4, 2, 0, 5, 3, 0, 3]);
+    expect([found.inverse.shape, found.values.dtype]).toEqual([[3, 3], "float32"]);
+    const row = await a.uniqueConsecutive(ints(2, 2, 1, 2));
+    expect(await values(row.values)).toEqual([2, 1, 2]);
+    expect(await values(row.counts)).toEqual([2, 1, 1]);
+    expect(await values(row.inverse)).toEqual([0, 0, 1, 2]);
+    expect((await a.unique(ints())).values.shape).toEqual([0]);
+    await expect(a.uniqueConsecutive(x)).rejects.toThrow("takes a vector, got [3,3]");
+  });
+
   it("integrates and differentiates over even and uneven places", async () => {
     const y = tensor([0, 1, 4, 9]);
     expect(await a.trapezoid(y).item()).toBe(9.5);
