@@ -29,6 +29,9 @@ export interface DeviceOptions {
   /** Only for "wasm": the same bits at any number of threads, in every runtime and on every machine, at
    *  some cost in speed. Without it, ANNEAL_STRICT=1 says so. */
   readonly strict?: boolean | undefined;
+  /** Only for "webgpu": factors of products are rounded to float16 where the card can (`shader-f16`);
+   *  sums, and all else, stay float32. A device of its own, beside the exact one. */
+  readonly f16?: boolean | undefined;
 }
 
 const makers: { [K in DeviceChoice]: (options: DeviceOptions) => Backend } = {
@@ -104,13 +107,23 @@ export function engineOn(which: DeviceChoice | Backend, options: DeviceOptions =
       hint: 'device("wasm", { strict: true })',
     });
   }
-  const name = which === "wasm" && strictMode(options.strict) ? "wasm strict" : which;
+  if (options.f16 !== undefined && which !== "webgpu") {
+    throw new ArgumentError("device", 'only "webgpu" takes f16 as an option', {
+      hint: 'device("webgpu", { f16: true })',
+    });
+  }
+  const name = nameOf(which, options);
   let found = engines.find((e) => (typeof name === "string" ? e.name : e.backend) === name);
   if (found === undefined) {
     found = new Engine(typeof which === "string" ? make(which, options) : which);
     engines.push(found);
   }
   return found;
+}
+
+function nameOf(which: DeviceChoice | Backend, { strict, f16 }: DeviceOptions) {
+  if (which === "wasm" && strictMode(strict)) return "wasm strict";
+  return which === "webgpu" && f16 ? "webgpu f16" : which;
 }
 
 /** Whether a string is the name of a device. */

@@ -20,8 +20,9 @@ export function makeWasm({ strict }: { readonly strict?: boolean | undefined }):
 }
 
 /** Its shaders are made in the worker too, and it waits for the card there. */
-export function makeWebgpu(): Backend {
-  return new RemoteBackend("webgpu", connectWebgpu, {}, { lacks: ["float64"] });
+export function makeWebgpu({ f16 }: { readonly f16?: boolean | undefined }): Backend {
+  const name = f16 ? "webgpu f16" : "webgpu";
+  return new RemoteBackend(name, connectWebgpu, { f16 }, { lacks: ["float64"] });
 }
 
 /** A module with one function that makes a vector: () -> (v128), v128.const 0. */

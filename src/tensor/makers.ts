@@ -11,12 +11,12 @@ export function makeWasm({ strict }: { readonly strict?: boolean | undefined }):
 }
 
 /** Imported when it is first used: programs that never name it do not load it. */
-export function makeWebgpu(): Backend {
-  return new ImportedBackend("webgpu", loadWebgpu, { queues: true, lacks: ["float64"] });
-}
-
-async function loadWebgpu(): Promise<Imports> {
-  const { WebgpuBackend } = await import("../backend/webgpu/backend.ts");
-  const { lower } = await import("../schedule/pipeline.ts");
-  return { backend: new WebgpuBackend(), lower };
+export function makeWebgpu({ f16 }: { readonly f16?: boolean | undefined }): Backend {
+  const name = f16 ? "webgpu f16" : "webgpu";
+  const load = async (): Promise<Imports> => {
+    const { WebgpuBackend } = await import("../backend/webgpu/backend.ts");
+    const { lower } = await import("../schedule/pipeline.ts");
+    return { backend: new WebgpuBackend({ f16 }), lower };
+  };
+  return new ImportedBackend(name, load, { queues: true, lacks: ["float64"] });
 }

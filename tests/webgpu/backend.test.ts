@@ -180,6 +180,20 @@ describe.skipIf(why !== null)(`the WebGPU backend${why === null ? "" : ` (${why}
     expect(after.pipelines).toBe(before.pipelines);
   }, 60_000);
 
+  it("is a device of its own with f16, and exact where the card has none", async () => {
+    const engine = device("webgpu", { f16: true });
+    expect(engine.name).toBe("webgpu f16");
+    const x = Tensor.from(new Float32Array([1, 2, 3, 4]), [2, 2]);
+    const y = await x.matmul(x).data();
+    expect([...y]).toEqual([7, 10, 15, 22]);
+    expect(
+      await Tensor.from(new Float32Array([0.1]), [1])
+        .add(0)
+        .item(),
+    ).toBe(Math.fround(0.1));
+    expect(() => device("wasm", { f16: true })).toThrow('only "webgpu" takes f16 as an option');
+  });
+
   it("lets a process end by itself", async () => {
     const child = join(import.meta.dirname, "ending-child.ts");
     const { stdout } = await promisify(execFile)(process.execPath, [child], { timeout: 25_000 });

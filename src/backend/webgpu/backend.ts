@@ -28,7 +28,7 @@ const placedFrom = 16384;
  * device(new WebgpuBackend());
  */
 export class WebgpuBackend implements Backend {
-  readonly name: string = ownerName;
+  readonly name: string;
   readonly target: Target = target;
   readonly queues = true;
   readonly lacks: readonly DType[] = ["float64"];
@@ -43,6 +43,7 @@ export class WebgpuBackend implements Backend {
 
   constructor(options: WebgpuOptions = {}) {
     this.options = options;
+    this.name = options.f16 ? `${ownerName} f16` : ownerName;
     this.runs = new Runs(() => this.live ?? this.open());
   }
 
@@ -52,7 +53,7 @@ export class WebgpuBackend implements Backend {
 
   /** A device; another one where the last was lost. */
   private open(): Promise<Live> {
-    this.opening ??= Live.open(this.options).then(
+    this.opening ??= Live.open(this.name, this.options).then(
       (live) => {
         this.opening = null;
         this.live = live;
@@ -115,7 +116,7 @@ export class WebgpuBackend implements Backend {
     if (memory === undefined || !memory.finds || elements.byteLength < placedFrom) return false;
     if (elements instanceof Float64Array) return false;
     try {
-      memory.place(buffer, elements, ownerName);
+      memory.place(buffer, elements);
       return true;
     } catch (error) {
       if (error instanceof NeedsRoom) return false;
@@ -186,6 +187,7 @@ export class WebgpuBackend implements Backend {
       ...known,
       open: true,
       adapter: gpu.name,
+      f16: (this.options.f16 ?? false) && gpu.features.has("shader-f16"),
       features: [...gpu.features].join(" "),
       slabs: slabs.list.length,
       slabLimit: slabs.largest,

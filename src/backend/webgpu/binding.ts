@@ -15,7 +15,6 @@ import {
   handOver,
   hostOf,
   NeedsRoom,
-  ownerName,
 } from "./memory.ts";
 import type { InputSlot, WebgpuProgram } from "./program.ts";
 import type { Region } from "./slabs.ts";
@@ -124,7 +123,7 @@ export class Binding {
   /** The block of an input that has one or is to get one: state, and what comes a second time. */
   private blockFor(slot: InputSlot, buffer: Buffer, host: TypedArray | null): Block | null {
     const { memory } = this;
-    const resident = () => memory.place(buffer, host ?? hostOf(buffer), ownerName);
+    const resident = () => memory.place(buffer, host ?? hostOf(buffer));
     const block = memory.blockOf(buffer);
     if (buffer.state) return block ?? resident();
     // Others may still read it: the run is to write over a copy.
@@ -208,14 +207,14 @@ export class Binding {
       handOver(from, to);
       const block = blockOf(to);
       if (block !== null) block.mirrored = false;
-      if (saved !== null) memory.settle(from, saved, ownerName, clock);
+      if (saved !== null) memory.settle(from, saved, clock);
       this.moves.push({ from, to, saved });
     });
     this.taken.length = 0;
   }
 
   private settle(buffer: Buffer, region: Region, clock: number): void {
-    this.memory.settle(buffer, region, ownerName, clock);
+    this.memory.settle(buffer, region, clock);
     this.fresh.push(buffer);
   }
 

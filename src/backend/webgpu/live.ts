@@ -51,18 +51,18 @@ export class Live {
   private drained: Promise<void> = Promise.resolve();
   private readonly shaders = new WeakMap<Kernel, Map<string, Shader>>();
 
-  static async open(options: LiveOptions): Promise<Live> {
-    const live = new Live(await openGpu(), options);
+  static async open(name: string, options: LiveOptions): Promise<Live> {
+    const live = new Live(name, await openGpu(), options);
     await live.slabs.grow(1);
     await live.copier.ready();
     return live;
   }
 
-  private constructor(gpu: Gpu, options: LiveOptions) {
+  private constructor(name: string, gpu: Gpu, options: LiveOptions) {
     this.gpu = gpu;
     const { device } = gpu;
     this.slabs = new Slabs(device, options.slabBytes);
-    this.memory = new GpuMemory(device, this.slabs, options);
+    this.memory = new GpuMemory(name, device.queue, this.slabs, options);
     this.pipelines = new Pipelines(device);
     this.readback = new Readback(device, this.slabs);
     this.status = device.createBuffer({

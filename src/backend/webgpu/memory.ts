@@ -59,6 +59,8 @@ export class NeedsRoom {
 
 export class GpuMemory {
   readonly slabs: Slabs;
+  /** The name of the device. */
+  readonly owner: string;
   /** Counts runs: blocks of the current one are never evicted. */
   clock = 0;
   readonly states: BlockTable<Block>;
@@ -73,9 +75,10 @@ export class GpuMemory {
   /** The run for which no more can move to the host. */
   private strainedBy = -1;
 
-  constructor(device: GPUDevice, slabs: Slabs, budgets: Partial<Budgets> = {}) {
+  constructor(owner: string, queue: GPUQueue, slabs: Slabs, budgets: Partial<Budgets> = {}) {
+    this.owner = owner;
     this.slabs = slabs;
-    this.queue = device.queue;
+    this.queue = queue;
     this.states = new BlockTable(budgets.state ?? usualBudgets.state);
     this.results = new BlockTable(budgets.results ?? usualBudgets.results);
     this.census = new Census((block) => this.drop(block));
@@ -161,14 +164,14 @@ export class GpuMemory {
 
   /** Gives a buffer its elements: a copy, in a block of its own. What the host has of it stays there:
    *  should the device be lost, it is not. */
-  place(buffer: Buffer, elements: TypedArray, owner: string): Block {
+  place(buffer: Buffer, elements: TypedArray): Block {
     const region = this.take(this.tableOf(buffer), 4 * elements.length);
     this.upload(region, 0, elements);
-    return this.settle(buffer, region, owner, this.clock - 1);
+    return this.settle(buffer, region, this.clock - 1);
   }
 
   /** Makes a region the buffer's block. */
-  settle(buffer: Buffer, region: Region, owner: string, used: number): Block {
+  settle(buffer: Buffer, region: Region, used: number): Block {
     const { dtype, size } = buffer;
     const table = this.tableOf(buffer);
     const block: Block = {
@@ -177,7 +180,7 @@ export class GpuMemory {
     };
     table.add(block);
     buffer.device = this.census.issue(block);
-    buffer.owner = owner;
+    buffer.owner = this.owner;
     return block;
   }
 
@@ -275,11 +278,11 @@ export function handOver(from: Buffer, to: Buffer): void {
 
 /** The block that a buffer holds, if one of a graphics card. */
 export function blockOf({ device, owner }: Buffer): Block | null {
-  if (!(device instanceof Ticket) || owner !== ownerName) return null;
+  if (!(device instanceof Ticket) || !owner?.startsWith(ownerName)) return null;
   return device.value as Block;
 }
 
-/** What buffers with a block of this kind say of their owner. */
+/** How the names of such devices begin, which buffers know as their owner. */
 export const ownerName = "webgpu";
 
 function isOver({ table, bytes, beside }: Wish): boolean {
