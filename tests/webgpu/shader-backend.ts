@@ -2,8 +2,8 @@
 // copied back at once. It tells an error of a shader from one of the backend's memory and queues, and it
 // lays operands across slabs as small as a test wants.
 /// <reference types="@webgpu/types" />
-import { existsSync } from "node:fs";
 import type { Backend, Program } from "../../src/backend/backend.ts";
+import { mapToRead, openGpu, usage } from "../../src/backend/webgpu/device.ts";
 import { renderShader, target } from "../../src/backend/webgpu/render.ts";
 import {
   firstSlab,
@@ -15,29 +15,11 @@ import {
 import type { Buffer } from "../../src/ir/buffer.ts";
 import { makeArray, type TypedArray } from "../../src/ir/dtype.ts";
 import type { Plan, Step } from "../../src/schedule/plan.ts";
+import { missingAdapter } from "./adapter.ts";
 
-const software = "/usr/lib/chromium/vk_swiftshader_icd.json";
-
-/** Dawn fails when this is collected before its devices. */
-let instance: GPU | null = null;
-
-/** A device of Dawn's, or null where there is none. */
+/** A device, or null where there is none. */
 export async function openDevice(): Promise<GPUDevice | null> {
-  if (process.env.VK_DRIVER_FILES === undefined && existsSync(software)) {
-    process.env.VK_DRIVER_FILES = software;
-  }
-  try {
-    const { create, globals } = await import("webgpu");
-    Object.assign(globalThis, globals);
-    instance = create([]);
-    const adapter = await instance.requestAdapter();
-    if (adapter === null) return null;
-    const offered = ["subgroups", "shader-f16"] as GPUFeatureName[];
-    const requiredFeatures = offered.filter((name) => adapter.features.has(name));
-    return await adapter.requestDevice({ requiredFeatures });
-  } catch {
-    return null;
-  }
+  return (await missingAdapter()) === null ? (await openGpu()).device : null;
 }
 
 export function featuresOf(device: GPUDevice): ShaderFeatures {
@@ -135,7 +117,7 @@ export class ShaderBackend implements Backend {
     const known = this.pipelines.get(code);
     if (known !== undefined) return known;
     const { device } = this;
-    const visibility = GPUShaderStage.COMPUTE;
+    const visibility = 4; // GPUShaderStage.COMPUTE
     const storage = Array.from({ length: slabs + 1 }, (_, i) => ({
       binding: 1 + i,
       visibility,
@@ -164,10 +146,10 @@ export class ShaderBackend implements Backend {
     const { plan, steps, starts, words } = program as ShaderProgram;
     const { device } = this;
     const slab = words / (this.options.slabs ?? 1);
-    const buffer = (size: number, usage: number) =>
-      device.createBuffer({ size: Math.max(16, size), usage: usage | GPUBufferUsage.COPY_DST });
-    const { STORAGE, COPY_SRC, UNIFORM, MAP_READ } = GPUBufferUsage;
-    const slabs = Array.from({ length: words / slab }, () => buffer(4 * slab, STORAGE | COPY_SRC));
+    const { storage, copyFrom, copyTo, uniform, mapRead } = usage;
+    const buffer = (size: number, flags: number) =>
+      device.createBuffer({ size: Math.max(16, size), usage: flags | copyTo });
+    const slabs = Array.from({ length: words / slab }, () => buffer(4 * slab, storage | copyFrom));
     const write = (at: number, data: Uint32Array<ArrayBuffer>) => {
       for (let i = 0; i < data.length; ) {
         const to = at + i;
@@ -180,9 +162,9 @@ export class ShaderBackend implements Backend {
     plan.buffers.forEach(({ input, part }, b) => {
       if (input >= 0 && part === undefined) write(starts[b]!, toWords(inputs[input]!.host!));
     });
-    const status = buffer(16, STORAGE | COPY_SRC);
+    const status = buffer(16, storage | copyFrom);
     device.queue.writeBuffer(status, 0, new Uint32Array([this.options.status ?? 0]));
-    const uniforms = buffer(256 * plan.steps.length, UNIFORM);
+    const uniforms = buffer(256 * plan.steps.length, uniform);
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     let faults = 0;
@@ -206,11 +188,11 @@ export class ShaderBackend implements Backend {
       if (Math.min(...shader.dispatch) > 0) pass.dispatchWorkgroups(...shader.dispatch);
     });
     pass.end();
-    const staging = buffer(4 * words + 16, MAP_READ);
+    const staging = buffer(4 * words + 16, mapRead);
     slabs.forEach((s, i) => encoder.copyBufferToBuffer(s, 0, staging, 4 * slab * i, 4 * slab));
     encoder.copyBufferToBuffer(status, 0, staging, 4 * words, 16);
     device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ);
+    await staging.mapAsync(mapToRead);
     const memory = new Uint32Array(staging.getMappedRange().slice(0));
     for (const b of [...slabs, status, uniforms, staging]) b.destroy();
     const fault = memory[words]!;
