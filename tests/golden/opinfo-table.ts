@@ -188,6 +188,8 @@ export const adapters: Record<string, Adapter> = {
     create.full(x.shape, Number(a[0] ?? k.value), { dtype: x.dtype }).add(x.mul(0)),
   zero_: (x) => create.zerosLike(x),
   long: (x) => x.int(),
+  // Casts to dtypes that are not here, as their recorded results say.
+  ...Object.fromEntries(["bfloat16", "half", "chalf", "char", "short"].map((to) => [to, (x) => x])),
 
   // activations
   "nn.functional.gelu": (x, _, k) => x.gelu({ approximate: k.approximate }),
