@@ -2,6 +2,7 @@
 // The meaning of tensors on it is tested with that of all devices (tests/semantics).
 import { beforeEach, describe, expect, it } from "vitest";
 import { LateBackend } from "../../src/backend/late.ts";
+import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
 import { RemoteBackend } from "../../src/backend/remote/backend.ts";
 import type { Answer, Request, RunRequest } from "../../src/backend/remote/messages.ts";
 import { flattenError, unflattenError } from "../../src/backend/remote/messages.ts";
@@ -53,6 +54,14 @@ describe("what is said", () => {
     for (let i = 0; i < 5; i++) step(x);
     expect(await list(w)).toEqual([5, 10, 15]);
     expect(there.said.filter(isRun).map((run) => run.sent.length)).toEqual([2, 1, 0, 0, 0]);
+  });
+
+  it("knows at once what the far device says of itself, where saying costs nothing", async () => {
+    const { backend } = loopback(new ReferenceBackend(), "far");
+    device(backend);
+    expect(backend.describe()).toEqual({ worker: true });
+    expect(await vector(1).add(1).sum().item()).toBe(2);
+    expect(backend.describe()).toMatchObject({ ...new ReferenceBackend().describe(), held: 0 });
   });
 
   it("fetches a large result when it is read, and the copy is the reader's", async () => {

@@ -81,10 +81,15 @@ export class RemoteBackend implements Backend {
     if (this.link !== null) return;
     const lose = (why: string) => this.lose(new DeviceError(this.name, why));
     this.link = this.connect((answer) => this.take(answer), lose);
-    const started = this.ask((number) => {
+    const started = this.ask<Facts>((number) => {
       return { do: "start", number, options: this.options, debug: debugLevel() };
     });
-    started.catch((error) => this.lose(error));
+    started.then(
+      (facts) => {
+        this.facts = facts;
+      },
+      (error) => this.lose(error),
+    );
   }
 
   compile(plan: Plan): RemoteProgram {

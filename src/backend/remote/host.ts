@@ -59,7 +59,9 @@ export class Host {
         (globalThis as { ANNEAL_DEBUG?: number }).ANNEAL_DEBUG = request.debug;
         this.backend = this.make(request.options as never);
         await this.backend.init();
-        return this.say({ to: request.number, value: {} }, []);
+        // What gets ready over time (threads) is measured when somebody asks.
+        if ("ready" in this.up) return this.say({ to: request.number, value: {} }, []);
+        return this.describe(request.number);
       case "describe":
         await (this.up as { ready?(): Promise<void> }).ready?.();
         return this.describe(request.number);

@@ -26,6 +26,9 @@ function watchTimers() {
   };
 }
 
+/** Waits until a device in a worker has said how it is. */
+const settle = (backend) => (typeof backend.ready === "function" ? backend.ready() : undefined);
+
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function run(choose) {
@@ -42,7 +45,7 @@ export async function run(choose) {
   const between = (i) => {
     ends.push(performance.now());
     // Asked between two steps, so it counts the first one's work and nothing of the second's.
-    const asked = i === 0 ? backend.ready?.() : undefined;
+    const asked = i === 0 ? settle(backend) : undefined;
     asked?.then(() => {
       submitsBefore = backend.describe().submits;
     });
@@ -51,7 +54,7 @@ export async function run(choose) {
   const losses = await train(size, { ready, between });
   const latest = timers();
   await pause(100); // the observer tells of tasks a little later
-  await backend.ready?.();
+  await settle(backend);
   const during = ([at, ms], from, to) => at + ms > from && at < to;
   const within = (from, to) => tasks.filter((t) => during(t, from, to)).map(([, ms]) => ms);
   return {
