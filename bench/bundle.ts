@@ -23,9 +23,9 @@ export async function bundleKb(): Promise<number> {
     logLevel: "error",
     build: { outDir: out, emptyOutDir: true, target: "es2022" },
   });
-  const isWorker = (file: string) => /-host-|^worker-/.test(file);
+  const isOfDevice = (file: string) => /-host-|^worker-|^auto-/.test(file);
   const files = readdirSync(join(out, "assets")).filter((file) => file.endsWith(".js"));
-  const scripts = files.filter((file) => !isWorker(file));
+  const scripts = files.filter((file) => !isOfDevice(file));
   const sizes = scripts.map((file) => gzipSync(readFileSync(join(out, "assets", file))).length);
   return sizes.reduce((sum, size) => sum + size, 0) / 1000;
 }
