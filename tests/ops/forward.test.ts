@@ -52,6 +52,17 @@ async function run(on: UnderTest, c: Case, dtype?: DType): Promise<Outcome> {
   };
 }
 
+/** Whether a row is not about float64 itself. */
+function buildsInFloat32(c: Case): boolean {
+  if (c.name.includes("float64")) return false;
+  try {
+    instantiate(c, "float32");
+    return true;
+  } catch {
+    return false; // it mixes in float64 of its own
+  }
+}
+
 const rowsOf = (cases: readonly Case[]) => cases.map((c) => [c.name, c] as const);
 
 const backends = await backendsUnderTest();
@@ -91,14 +102,17 @@ for (const on of others) {
     for (const [section, cases] of Object.entries(sections)) {
       describe(section, () => {
         it.for(rowsOf(cases))("%s", async ([_, c], { skip }) => {
-          // What is in float64 only because its gradient is checked runs in float32 where need be.
-          const dtype = lacksFloat64(on) && !c.name.includes("float64") ? "float32" : undefined;
+          // What is in float64 only because its gradient is checked runs in float32 where need be, and
+          // is off by float32's own rounding, which its tolerance does not reckon with.
+          const dtype = lacksFloat64(on) && buildsInFloat32(c) ? "float32" : undefined;
+          const wide = c.leaves.some((leaf) => leaf.dtype === "float64");
+          const loose = dtype !== undefined && wide ? 4 * (c.loose ?? 1) : c.loose;
           const { outputs } = instantiate(c, dtype);
           const why = refusedBy(on, outputs);
           if (why !== null) skip(why);
           const [expected, actual] = [await run(reference, c, dtype), await run(on, c, dtype)];
           outputs.forEach((node, i) => {
-            const found = difference(actual.outputs[i]!, expected.outputs[i]!, node.dtype, c.loose);
+            const found = difference(actual.outputs[i]!, expected.outputs[i]!, node.dtype, loose);
             expect(found, `output ${i}`).toBeNull();
           });
           expect(actual.left, "inputs that nothing replaced").toEqual(expected.left);
