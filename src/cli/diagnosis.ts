@@ -16,7 +16,7 @@ import { drawMatrix, lineChart, percent, table } from "../vis/index.ts";
 import { type PatientSet, type Patients, readPatients, sources } from "./diagnosis-data.ts";
 import { FoldedPair, foldedLoss, standardized, stratifiedFolds } from "./diagnosis-folds.ts";
 import type { Recipe, Verdict } from "./recipe.ts";
-import { choice, number, part, text, whole } from "./settings.ts";
+import { choice, number, part, seedOf, text, whole } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 import { seeded } from "./train.ts";
 
@@ -30,7 +30,7 @@ const settings = {
   lr: number("learning rate", 0.01),
   weightDecay: number("how much weights shrink", 0.1),
   dropout: part("of hidden units", 0.2),
-  seed: whole("of the folds, weights and dropout (1)", 1, 0),
+  seed: seedOf("the folds, weights and dropout"),
   data: text("the folder of the tables", "<folder>"),
 } as const;
 

@@ -18,7 +18,7 @@ import { ArgumentError } from "../util/errors.ts";
 import { lineChart, table } from "../vis/index.ts";
 import { type Foretell, linear, naive, seasonal } from "./baselines.ts";
 import type { Recipe } from "./recipe.ts";
-import { choice, number, type RunConfig, text, whole, wholeOrNone } from "./settings.ts";
+import { choice, limitTo, number, type RunConfig, seedOf, text, whole } from "./settings.ts";
 import { fileSettings, sourceOf } from "./sources.ts";
 import type { Terminal } from "./terminal.ts";
 import { seeded } from "./train.ts";
@@ -38,8 +38,8 @@ const settings = {
   lr: number("the highest learning rate of the cycle", 1e-3),
   layers: whole("layers of the LSTM", 1),
   width: whole("units of a layer", 32),
-  seed: whole("of weights and order (1)", 1, 0),
-  limit: wholeOrNone("use only the first n rows, to try things out", 20),
+  seed: seedOf("weights and order"),
+  limit: limitTo("rows", 20),
   ...fileSettings,
 } as const;
 

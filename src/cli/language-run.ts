@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { nn, optim, type Tensor } from "../index.ts";
 import { loadTokenizer, type Tokenizer } from "../text/index.ts";
-import { loadWeights, type TrainingOptimizer } from "../train/index.ts";
+import { loadWeights } from "../train/index.ts";
 import type { TextModel } from "./language-models.ts";
 import type { AnyRecipe } from "./recipe.ts";
 import { readConfig, trainedRun, weightsIn } from "./runs.ts";
@@ -52,14 +52,14 @@ export async function openTextRun(
   return { folder, task: recipe.name, config, model, tokenizer };
 }
 
-/** Up to the highest rate in `warmup` steps, then along a cosine down to `least` of it. */
+/** Up to the highest rate in a tenth of the steps, at most `warmup`, then along a cosine down to `floor`
+ *  of it. */
 export function warmCosine(
-  optimizer: TrainingOptimizer,
-  { warmup, steps, least }: { warmup: number; steps: number; least: number },
-): optim.LambdaLR {
-  return new optim.LambdaLR(optimizer as never, (step) => {
-    if (step < warmup) return (step + 1) / (warmup + 1);
-    const part = Math.min(1, (step - warmup) / Math.max(1, steps - warmup));
-    return least + (1 - least) * 0.5 * (1 + Math.cos(Math.PI * part));
+  optimizer: optim.AdamW,
+  { steps, floor, ...limits }: { steps: number; warmup: number; floor: number },
+): optim.WarmupStableDecayLR {
+  const warmup = Math.min(limits.warmup, Math.floor(steps / 10));
+  return new optim.WarmupStableDecayLR(optimizer, {
+    ...{ warmup, stable: 0, decay: Math.max(1, steps - warmup), floor },
   });
 }

@@ -17,7 +17,7 @@ import { evaluate } from "../train/index.ts";
 import { type LanguageModelName, languageModels, type TextModel } from "./language-models.ts";
 import { type TextRecipe, tokenizerFile, tokenLoss, warmCosine } from "./language-run.ts";
 import type { Recipe } from "./recipe.ts";
-import { choice, number, part, type RunConfig, whole, wholeOrNone } from "./settings.ts";
+import { choice, limitTo, number, part, type RunConfig, seedOf, whole } from "./settings.ts";
 import { fileSettings, sourceOf } from "./sources.ts";
 import { seeded } from "./train.ts";
 import { UsageError } from "./usage.ts";
@@ -51,8 +51,8 @@ const settings = {
   heads: whole("heads of attention (gpt)", 4),
   dropout: part("the part that is dropped while training", by("dropout")),
   lr: number("the highest learning rate", by("lr")),
-  seed: whole("of weights, windows and texts (1)", 1, 0),
-  limit: wholeOrNone("use only the first n characters, to try things out", 1000),
+  seed: seedOf("weights, windows and texts"),
+  limit: limitTo("characters", 1000),
   ...fileSettings,
 } as const;
 
@@ -89,7 +89,7 @@ export const lmRecipe: Recipe<typeof settings> & TextRecipe = {
       epochs: Math.ceil(steps / every),
       ...{ train, validation, optimizer },
       loss: tokenLoss,
-      schedule: warmCosine(optimizer, { warmup: Math.min(100, steps / 10), steps, least: 0.1 }),
+      schedule: warmCosine(optimizer, { steps, warmup: 100, floor: 0.1 }),
       clipNorm: 1,
       files: { [tokenizerFile]: JSON.stringify(tokenizer) },
       next: (folder) => `to read it: anneal generate ${folder} --prompt "ROMEO:"`,

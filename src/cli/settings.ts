@@ -86,6 +86,16 @@ export function toggle(help: string): Setting<boolean> {
   return { help, parse, fits: (value) => typeof value === "boolean", usual: false };
 }
 
+/** The seed that every recipe has: a run follows from it. */
+export function seedOf(what: string): Setting<number> {
+  return whole(`of ${what} (1)`, 1, 0);
+}
+
+/** The data that every recipe can do with less of. */
+export function limitTo(what: string, least: number): Setting<number | null> {
+  return wholeOrNone(`use only the first n ${what}, to try things out`, least);
+}
+
 /** What stands on the command line for a setting: `learningRate` is `--learning-rate`. */
 export function optionOf(name: string): string {
   return `--${name.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`;

@@ -22,7 +22,7 @@ import { evaluate } from "../train/index.ts";
 import { LoadError } from "../util/errors.ts";
 import { drawMatrix, drawPassage, type Passage, percent } from "../vis/index.ts";
 import type { Recipe, Verdict } from "./recipe.ts";
-import { choice, number, part, type RunConfig, text, whole, wholeOrNone } from "./settings.ts";
+import { choice, limitTo, number, part, type RunConfig, seedOf, text, whole } from "./settings.ts";
 import { inDataFolder } from "./sources.ts";
 import type { Terminal } from "./terminal.ts";
 import { softmax } from "./test-result.ts";
@@ -66,8 +66,8 @@ function settingsOf({ model, usual }: Task) {
     width: whole("numbers of a word's vector, and units", usual.width),
     dropout: part("of word vectors and of the last layer's input", usual.dropout),
     blind: part("of the words that are hidden at each step", usual.blind),
-    seed: whole("of weights, order, dropout and hidden words (1)", 1, 0),
-    limit: wholeOrNone("use only the first n training texts, to try things out", 20),
+    seed: seedOf("weights, order, dropout and hidden words"),
+    limit: limitTo("training texts", 20),
     data: text("the folder of the files", "<folder>"),
   } as const;
 }

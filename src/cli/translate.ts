@@ -10,7 +10,7 @@ import { evaluate } from "../train/index.ts";
 import { table } from "../vis/index.ts";
 import { tokenizerFile, unheard, warmCosine } from "./language-run.ts";
 import type { Recipe } from "./recipe.ts";
-import { choice, number, type RunConfig, text, whole, wholeOrNone, word } from "./settings.ts";
+import { choice, limitTo, number, type RunConfig, seedOf, text, whole, word } from "./settings.ts";
 import { seeded } from "./train.ts";
 import { longest, readTranslations, type Translations, translateAll } from "./translation-data.ts";
 import {
@@ -50,8 +50,8 @@ export const translateSettings = {
   heads: whole("heads of attention (transformer)", 4),
   pieces: whole("pieces of words in the vocabulary of both languages", 4000, 300),
   beams: whole("beginnings that are followed in the search", 4),
-  seed: whole("of weights, order and dropout (1)", 1, 0),
-  limit: wholeOrNone("use only the first n sentences, to try things out", 10),
+  seed: seedOf("weights, order and dropout"),
+  limit: limitTo("sentences", 10),
   data: text("the files SPLIT.LANGUAGE (Multi30k, fetched)", "<folder>"),
 } as const;
 
@@ -82,7 +82,7 @@ export const translateRecipe: Recipe<typeof translateSettings> = {
       ].join(", "),
       ...{ epochs, train: data.train, validation: data.validation, optimizer },
       loss: (logits, target) => wordLoss(logits, target, smoothing),
-      schedule: warmCosine(optimizer, { warmup: Math.min(400, steps / 10), steps, least: 0.05 }),
+      schedule: warmCosine(optimizer, { steps, warmup: 400, floor: 0.05 }),
       clipNorm: 1,
       files: { [tokenizerFile]: JSON.stringify(data.tokenizer) },
       next: (folder) => `to try it: anneal translate ${folder} "…"`,
