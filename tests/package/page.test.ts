@@ -17,8 +17,8 @@ const strictSite = join(consumer, "strict-site");
 
 /**
  * What an application may pay, minified by Vite and compressed: for the core in the page's own script, and
- * for each device, whose scripts are loaded beside it when it is used. This
- * holds what is reached, with little room above it.
+ * for each device, whose scripts are loaded beside it when it is used. This holds what is reached, with
+ * little room above it.
  */
 const maxGzipBytes = { page: 64_000, wasm: 92_000, webgpu: 60_000, auto: 4_000 };
 
