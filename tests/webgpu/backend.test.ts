@@ -227,6 +227,11 @@ describe.skipIf(why !== null)(`the WebGPU backend${why === null ? "" : ` (${why}
     expect(await x.sum().item()).toBe(50 * 499_500);
     expect(await x.reshape([50, 1000]).sum(0).mul(1).max().item()).toBe(50 * 999);
     expect(count(small, "slabs")).toBeGreaterThan(4);
+    // What spans more slabs than a shader may bind is refused, and the device works on.
+    const wide = () => Tensor.from(new Float32Array(4 * n).fill(1), [4 * n]);
+    const sum = wide().mul(wide()).add(wide());
+    await expect(sum.data()).rejects.toThrow(/^webgpu: kernel add .* needs \d+ slabs of /);
+    expect(await x.max().item()).toBe(999);
   });
 
   it("moves to the host what is over the budget, and back", async () => {
