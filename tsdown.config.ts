@@ -9,7 +9,19 @@ import { defineConfig, type UserConfig } from "tsdown";
 
 const source = resolve(import.meta.dirname, "src");
 
-const rooms = ["nn", "optim", "metrics", "data", "io", "fft", "linalg", "special", "text", "train"];
+const rooms = [
+  "nn",
+  "optim",
+  "metrics",
+  "data",
+  "io",
+  "audio",
+  "fft",
+  "linalg",
+  "special",
+  "text",
+  "train",
+];
 
 const exported = [
   "src/index.ts",

@@ -47,6 +47,7 @@ const mayImport: Record<string, readonly string[]> = {
   "nn/": ["util/", "ir/", "tensor/"],
   "optim/": ["util/", "ir/", "tensor/"],
   // Functions of tensors that few pages need, each of which shakes off.
+  "audio/": ["util/", "tensor/", "fft/"],
   "linalg/": ["util/", "ir/", "tensor/"],
   "special/": ["util/", "ir/", "tensor/"],
   "fft/": ["util/", "ir/", "tensor/", "special/"],
@@ -60,10 +61,13 @@ const mayImport: Record<string, readonly string[]> = {
   // The wasm device with options, on a thread of the user's choice.
   "wasm/": ["util/", "ir/", "schedule/", "backend/"],
   // These two use only what a user can: the public entry points.
-  "vis/": ["util/", ...publicEntries(["nn", "optim", "metrics", "data", "io", "text", "train"])],
+  "vis/": [
+    "util/",
+    ...publicEntries(["nn", "optim", "metrics", "data", "io", "audio", "text", "train"]),
+  ],
   "cli/": [
     "util/",
-    ...publicEntries(["nn", "optim", "metrics", "data", "io", "text", "train", "vis"]),
+    ...publicEntries(["nn", "optim", "metrics", "data", "io", "audio", "text", "train", "vis"]),
   ],
 };
 
@@ -78,7 +82,18 @@ const optionalPeers: Record<string, readonly string[]> = {
 
 /** What a page may load; whatever these load at once must do without Node. */
 const pageEntries = [
-  ...publicEntries(["nn", "optim", "metrics", "data", "io", "linalg", "special", "text", "train"]),
+  ...publicEntries([
+    "nn",
+    "optim",
+    "metrics",
+    "data",
+    "io",
+    "audio",
+    "linalg",
+    "special",
+    "text",
+    "train",
+  ]),
   // Files that pages load in the place of others.
   "schedule/lowering.page.ts",
   "tensor/makers.page.ts",

@@ -1,6 +1,7 @@
 // All that `anneal train` can train. Not here: what each is.
 
 import { diagnosisRecipe } from "./diagnosis.ts";
+import { digitsSpokenRecipe } from "./digits-spoken.ts";
 import { forecastRecipe } from "./forecast.ts";
 import type { TextRecipe } from "./language-run.ts";
 import { lmRecipe } from "./lm.ts";
@@ -20,4 +21,5 @@ export const recipes: readonly AnyRecipe[] = [
   translateRecipe,
   forecastRecipe,
   diagnosisRecipe,
+  digitsSpokenRecipe,
 ];

@@ -55,3 +55,4 @@ export {
   type Transform,
   toFloat,
 } from "./transforms.ts";
+export { parseWav, readWav, type Wav } from "./wav.ts";
