@@ -24,7 +24,7 @@ const settings = {
   data: text("the folder of the recordings", "<folder>"),
 } as const;
 
-/** Three blocks of convolutions over (B, 1, mels, frames); what is trained on has a band and a span covered. */
+/** Three blocks of convolutions over (B, 1, mels, frames). Training covers a band and a span. */
 class SpokenNet extends nn.Module {
   blocks: nn.Sequential;
   dropout = new nn.Dropout(0.3);

@@ -1,5 +1,5 @@
-// Spoken digits as `anneal train digits-spoken` uses them: recordings named DIGIT_SPEAKER_INDEX.wav, as log-mel
-// spectrograms of one size. Not here: the network (digits-spoken.ts).
+// Spoken digits as `anneal train digits-spoken` uses them: recordings named DIGIT_SPEAKER_INDEX.wav,
+// as log-mel spectrograms of one size. Not here: the network (digits-spoken.ts).
 
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
