@@ -8,7 +8,7 @@ import { type Node, type Shape, sizeOf } from "../ir/node.ts";
 import { StateError } from "../util/errors.ts";
 import { Rng } from "../util/rng.ts";
 import { nodeOf, wrap } from "./core.ts";
-import { bufferOf, type DeviceLike } from "./device.ts";
+import { bufferOf, type DeviceLike, engine, engineOn } from "./device.ts";
 import {
   argumentError,
   checkDtype,
@@ -23,6 +23,7 @@ import {
 import * as n from "./ops/nodes.ts";
 import { placeOn } from "./place.ts";
 import { nextBase, nextRandom } from "./random.ts";
+import { evaluate } from "./run.ts";
 import type { NestedArray, TensorData } from "./shape-types.ts";
 import type { Tensor } from "./tensor.ts";
 import { activeTrace } from "./trace.ts";
@@ -406,8 +407,16 @@ export function randint(
   }
   // 53 random bits scaled to the range: no value is likelier than another by more than 2^-22.
   const place = n.mul(uniformNode(shape, "float64"), b.scalar(range, "float64"));
-  const node = b.cast(n.add(n.unary("floor", place), b.scalar(low, "float64")), "int32");
+  const lazy = b.cast(n.add(n.unary("floor", place), b.scalar(low, "float64")), "int32");
+  const node = activeTrace() === null ? withoutFloat64(lazy) : lazy;
   return finish(b.cast(node, options.dtype ?? "int32"), options);
+}
+
+/** The same as data, computed on the host, where the current device has no float64. */
+function withoutFloat64(node: Node): Node {
+  if (!engine().backend.lacks?.includes("float64")) return node;
+  const { buffers } = evaluate([node], undefined, engineOn("reference"));
+  return b.bufferNode(buffers[0]!, node.shape);
 }
 
 /** The numbers 0 … n-1 in random order, int32. */

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import * as nn from "../../src/nn/index.ts";
 import * as optim from "../../src/optim/index.ts";
 import { compile } from "../../src/tensor/compile.ts";
-import { ones, rand, tensor, zeros } from "../../src/tensor/create.ts";
+import { ones, rand, randint, tensor, zeros } from "../../src/tensor/create.ts";
 import { device } from "../../src/tensor/device.ts";
 import { manualSeed } from "../../src/tensor/random.ts";
 import { scan } from "../../src/tensor/scan.ts";
@@ -192,6 +192,19 @@ describe("a module", () => {
 });
 
 describe("the current device", () => {
+  it("draws the whole numbers that others draw where it has no float64", async () => {
+    manualSeed(5);
+    const expected = await values(randint(-3, 1000, [20]));
+    const plain = Object.assign(new Card("plain"), { lacks: ["float64"] as const });
+    device(plain);
+    manualSeed(5);
+    expect(await values(randint(-3, 1000, [20]).add(0))).toEqual(expected);
+    expect(messageOf(() => tensor([1], { dtype: "float64" }).exp().realize())).toBe(
+      'DtypeError: exp: the device "plain" has no float64\n' +
+        '  hint: use x.float(), or a device that has it: device("wasm")',
+    );
+  });
+
   it("may change while another still computes", async () => {
     device(far);
     const w = tensor([1, 2]);
