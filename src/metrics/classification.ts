@@ -50,7 +50,8 @@ export function perplexity({ ignoreIndex }: { ignoreIndex?: number | undefined }
  * is never right. `ignoreIndex` is a target that does not count.
  *
  * @example
- * await fit(model, { …, metrics: { accuracy: accuracy(), top5: accuracy({ topK: 5 }) } });
+ * const metrics = { accuracy: accuracy(), top5: accuracy({ topK: 5 }) };
+ * const { top5 } = await evaluate(model, loader, { loss: nn.crossEntropy, metrics });
  */
 export function accuracy({ topK = 1, ignoreIndex = -100 } = {}): Metric {
   if (!Number.isInteger(topK) || topK < 1) {

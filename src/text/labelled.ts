@@ -16,7 +16,7 @@ export interface Labelled {
  * label from 0 to below `classes`, and for one without a text.
  *
  * @example
- * await readLabelled({ from: "sst2.dev.txt" }, { classes: 2 }); // [{ label: 1, text: "one long …" }, …]
+ * const [{ label, text }] = await readLabelled({ from: "sst2.dev.txt" }, { classes: 2 });
  */
 export async function readLabelled(
   source: TextSource,

@@ -1,4 +1,4 @@
-// The examples in the docstrings of anneal/text and of CSV run, and what stands behind `//` is what
+// The examples in the docstrings of anneal/text, of anneal/metrics and of tables run, and what stands behind `//` is what
 // comes out. Those that need files or models of the reader's are only parsed.
 import { readdirSync, readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
@@ -6,11 +6,14 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as data from "../../src/data/index.ts";
 import * as io from "../../src/io/index.ts";
+import * as metrics from "../../src/metrics/index.ts";
 import * as text from "../../src/text/index.ts";
 
 const source = join(import.meta.dirname, "../../src");
 const files = [
   ...readdirSync(join(source, "text")).map((name) => `text/${name}`),
+  ...readdirSync(join(source, "metrics")).map((name) => `metrics/${name}`),
+  "data/arff.ts",
   "data/csv.ts",
   "data/series.ts",
 ];
@@ -41,7 +44,7 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, plain(v)]));
 }
 
-const names = { ...data, ...io, ...text };
+const names = { ...data, ...io, ...metrics, ...text };
 const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
 
 describe("an example", () => {
