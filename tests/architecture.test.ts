@@ -29,7 +29,7 @@ const mayImport: Record<string, readonly string[]> = {
   "backend/reference/": [...handedToBackends, "backend/backend.ts"],
   "backend/wasm/": [...handedToBackends, "backend/backend.ts", ...memory],
   "backend/webgpu/": [...handedToBackends, "backend/backend.ts", ...memory],
-  "backend/blocks.ts": [],
+  "backend/blocks.ts": ["util/"],
   "backend/heap.ts": [],
   // Its far side, in a worker, is a small engine: it lowers graphs for the backend that lives there.
   "backend/remote/": [

@@ -5,6 +5,7 @@ import { gelu, relu, silu } from "../tensor/ops/activations.ts";
 import { axisOf, shapeError } from "../tensor/ops/common.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
+import { GLU } from "./activations.ts";
 import { type BiasOption, checkCount, checkOptions, Linear } from "./linear.ts";
 import { inScope, Module } from "./module.ts";
 
@@ -31,37 +32,24 @@ export const geglu = (x: Tensor, axis = -1): Tensor => gated("geglu", x, axis, "
 /** relu of the first half of an axis times the second half. */
 export const reglu = (x: Tensor, axis = -1): Tensor => gated("reglu", x, axis, "relu");
 
-abstract class GatedUnit extends Module {
-  readonly axis: number;
-
-  constructor(axis = -1) {
-    super();
-    this.axis = axis;
-  }
-
-  override describe(): string {
-    return `axis ${this.axis}`;
-  }
-}
-
 /** {@link swiglu} as a module. (…, 2C) → (…, C). */
-export class SwiGLU extends GatedUnit {
-  forward(x: Tensor): Tensor {
-    return inScope(this, () => swiglu(x, this.axis));
+export class SwiGLU extends GLU {
+  protected override compute(x: Tensor): Tensor {
+    return swiglu(x, this.axis);
   }
 }
 
 /** {@link geglu} as a module. (…, 2C) → (…, C). */
-export class GEGLU extends GatedUnit {
-  forward(x: Tensor): Tensor {
-    return inScope(this, () => geglu(x, this.axis));
+export class GEGLU extends GLU {
+  protected override compute(x: Tensor): Tensor {
+    return geglu(x, this.axis);
   }
 }
 
 /** {@link reglu} as a module. (…, 2C) → (…, C). */
-export class ReGLU extends GatedUnit {
-  forward(x: Tensor): Tensor {
-    return inScope(this, () => reglu(x, this.axis));
+export class ReGLU extends GLU {
+  protected override compute(x: Tensor): Tensor {
+    return reglu(x, this.axis);
   }
 }
 

@@ -6,9 +6,9 @@
 
 import type { Buffer } from "../../ir/buffer.ts";
 import { type DType, itemSize, makeArray, type TypedArray } from "../../ir/dtype.ts";
-import { Census, Ticket } from "../../util/census.ts";
+import { Ticket } from "../../util/census.ts";
 import { DeviceError } from "../../util/errors.ts";
-import { BlockTable } from "../blocks.ts";
+import { BlockTable, Lookout } from "../blocks.ts";
 import { Heap, spareBytes } from "../heap.ts";
 import type { Block } from "./memory-blocks.ts";
 import { bytesOf, MemoryBytes } from "./memory-bytes.ts";
@@ -26,11 +26,6 @@ export interface Budgets {
 }
 
 const usualBudgets: Budgets = { state: 1.5 * 2 ** 30, results: 2 ** 28 };
-/** New blocks of this many bytes are worth a look for old ones that nobody can reach. */
-const lookEvery = 2 ** 23;
-/** A look is worth these milliseconds for each byte found: less than half of what saving it to the host
- *  would take. After one that was not, the next comes later. */
-const lookWorth = 0.1 / 2 ** 20;
 /** Copies of at most this many elements are loops: a view costs more than they do. */
 const smallCopy = 32;
 
@@ -54,16 +49,13 @@ export class DeviceMemory {
   /** Pages that it may grow to. */
   private readonly limit: number;
   private readonly heap: Heap;
-  private readonly census: Census<Block>;
-  /** Bytes of new blocks since the last look, and how many there are to be until the next. */
-  private fresh = 0;
-  private patience = lookEvery;
+  private readonly lookout: Lookout<Block>;
 
   constructor(shared: boolean, budgets: Partial<Budgets> = {}) {
     this.shared = shared;
     this.states = new BlockTable(budgets.state ?? usualBudgets.state);
     this.results = new BlockTable(budgets.results ?? usualBudgets.results);
-    this.census = new Census((block) => this.drop(block));
+    this.lookout = new Lookout([this.results, this.states], (block) => this.drop(block));
     const initial = reservedBytes / pageBytes + 1;
     [this.memory, this.limit] = reserve(initial, shared);
     this.heap = new Heap(initial * pageBytes, reservedBytes);
@@ -157,13 +149,13 @@ export class DeviceMemory {
 
   /** Whether blocks that nobody can reach are found in time, so that what passes may have some. */
   get finds(): boolean {
-    return this.census.asks;
+    return this.lookout.finds;
   }
 
   /** Memory for a new block of a table, within its budget as far as that goes. */
   makeRoom(table: BlockTable<Block>, bytes: number): number {
-    this.fresh += bytes;
-    if (this.fresh >= this.patience) this.look();
+    this.lookout.expect(bytes, this.clock);
+    this.lookout.made(bytes);
     while (table.bytes > 0 && table.bytes + bytes > table.budget) if (!this.evict(table)) break;
     return this.allocate(bytes, table === this.states ? "a buffer of state" : "a result");
   }
@@ -181,28 +173,9 @@ export class DeviceMemory {
     const [host, mirrored, passed] = [null, buffer.host !== null, this.clock];
     const block = { memory: this, dtype, size, bytes, at, host, mirrored, used, passed, table };
     table.add(block);
-    buffer.device = this.census.issue(block);
+    buffer.device = this.lookout.issue(block);
     buffer.owner = owner;
     return block;
-  }
-
-  /** Gives back the blocks that nobody can reach, where that can be known. */
-  private look(): void {
-    this.fresh = 0;
-    const start = performance.now();
-    const wanted = this.census.take();
-    if (wanted === null) return;
-    let found = 0;
-    for (const table of [this.results, this.states]) {
-      for (const block of table.all()) {
-        if (wanted.has(block) || block.used === this.clock) continue;
-        found += block.bytes;
-        this.drop(block);
-      }
-    }
-    const took = performance.now() - start;
-    const longer = Math.min(2 * this.patience, 4 * lookEvery);
-    this.patience = took < found * lookWorth ? lookEvery : longer;
   }
 
   private evictAny(): boolean {
@@ -231,9 +204,9 @@ export class DeviceMemory {
     from.owner = null;
   }
 
-  /** Somebody has said that nobody wants a block any more: so much less is there to be looked for. */
+  /** Somebody has said that nobody wants a block any more. */
   dismiss(block: Block): void {
-    if (block.at >= 0) this.fresh = Math.max(0, this.fresh - block.bytes);
+    if (block.at >= 0) this.lookout.dismissed(block.bytes);
     this.drop(block);
   }
 
@@ -241,7 +214,7 @@ export class DeviceMemory {
   drop(block: Block): void {
     if (block.at < 0) return;
     block.table.delete(block);
-    this.census.forget(block);
+    this.lookout.forget(block);
     this.heap.release(block.at);
     block.at = -1;
   }

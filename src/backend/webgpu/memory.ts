@@ -5,9 +5,9 @@
 
 import type { Buffer } from "../../ir/buffer.ts";
 import type { DType, TypedArray } from "../../ir/dtype.ts";
-import { Census, Ticket } from "../../util/census.ts";
+import { Ticket } from "../../util/census.ts";
 import { DeviceError } from "../../util/errors.ts";
-import { BlockTable, type Held } from "../blocks.ts";
+import { BlockTable, type Held, Lookout } from "../blocks.ts";
 import { wordsOf } from "./elements.ts";
 import type { Readback } from "./readback.ts";
 import type { Region, Slabs } from "./slabs.ts";
@@ -34,8 +34,6 @@ export interface Budgets {
 }
 
 const usualBudgets: Budgets = { state: 2 ** 34, results: 2 ** 30 };
-/** New blocks of this many bytes are worth a look for old ones that nobody can reach. */
-const lookEvery = 2 ** 23;
 
 /** What is asked of a table of blocks: `bytes` more, beside others that it does not know yet. */
 export interface Wish {
@@ -69,9 +67,7 @@ export class GpuMemory {
   arena: Region = { slab: 0, at: 0, count: 1 };
   arenaBytes = 0;
   private readonly queue: GPUQueue;
-  private readonly census: Census<Block>;
-  private fresh = 0;
-  private patience = lookEvery;
+  private readonly lookout: Lookout<Block>;
   /** The run for which no more can move to the host. */
   private strainedBy = -1;
 
@@ -81,12 +77,12 @@ export class GpuMemory {
     this.queue = queue;
     this.states = new BlockTable(budgets.state ?? usualBudgets.state);
     this.results = new BlockTable(budgets.results ?? usualBudgets.results);
-    this.census = new Census((block) => this.drop(block));
+    this.lookout = new Lookout([this.results, this.states], (block) => this.drop(block));
   }
 
   /** Whether blocks that nobody can reach are found in time. */
   get finds(): boolean {
-    return this.census.asks;
+    return this.lookout.finds;
   }
 
   /** The buffer's block if its elements lie in this memory. */
@@ -103,12 +99,12 @@ export class GpuMemory {
    *  where there is none, or none within the budget. */
   take(table: BlockTable<Block>, bytes: number, beside = 0): Region {
     const what = table === this.states ? "a buffer of state" : "a result";
-    if (this.fresh + bytes >= this.patience) this.look();
+    this.lookout.expect(bytes, this.clock);
     const wish = { table, bytes, beside };
     const over = isOver(wish) && this.strainedBy !== this.clock;
     const region = over ? null : this.slabs.allocate(Math.max(bytes, 4));
     if (region === null) throw new NeedsRoom(wish, what);
-    this.fresh += bytes;
+    this.lookout.made(bytes);
     return region;
   }
 
@@ -133,7 +129,7 @@ export class GpuMemory {
   }
 
   private async findRoom({ wish, what }: NeedsRoom, readback: Readback): Promise<void> {
-    this.look();
+    this.lookout.look(this.clock);
     while (isOver(wish)) {
       if (await this.evict(wish.table!, readback)) continue;
       this.strainedBy = this.clock;
@@ -179,7 +175,7 @@ export class GpuMemory {
       ...{ host: null, mirrored: buffer.host !== null, passed: this.clock },
     };
     table.add(block);
-    buffer.device = this.census.issue(block);
+    buffer.device = this.lookout.issue(block);
     buffer.owner = this.owner;
     return block;
   }
@@ -191,26 +187,6 @@ export class GpuMemory {
       const { buffer } = this.slabs.list[piece.slab]!;
       this.queue.writeBuffer(buffer, piece.at, words, piece.start / 4, piece.bytes / 4);
     }
-  }
-
-  /** Gives back the blocks that nobody can reach, where that can be known. */
-  private look(): void {
-    this.fresh = 0;
-    const start = performance.now();
-    const wanted = this.census.take();
-    if (wanted === null) return;
-    let found = 0;
-    for (const table of [this.results, this.states]) {
-      for (const block of table.all()) {
-        if (wanted.has(block) || block.used === this.clock) continue;
-        found += block.bytes;
-        this.drop(block);
-      }
-    }
-    // A look that found little for its time comes later the next time.
-    const took = performance.now() - start;
-    const longer = Math.min(2 * this.patience, 4 * lookEvery);
-    this.patience = took * 2 ** 23 < found ? lookEvery : longer;
   }
 
   /** Moves the least recently used block of a table to the host. */
@@ -227,9 +203,9 @@ export class GpuMemory {
     return true;
   }
 
-  /** Somebody has said that nobody wants a block any more: so much less is there to be looked for. */
+  /** Somebody has said that nobody wants a block any more. */
   dismiss(block: Block): void {
-    if (block.region !== null) this.fresh = Math.max(0, this.fresh - block.bytes);
+    if (block.region !== null) this.lookout.dismissed(block.bytes);
     this.drop(block);
   }
 
@@ -237,7 +213,7 @@ export class GpuMemory {
   drop(block: Block): void {
     if (block.region === null) return;
     block.table.delete(block);
-    this.census.forget(block);
+    this.lookout.forget(block);
     this.slabs.release(block.region);
     block.region = null;
   }

@@ -4,6 +4,18 @@
 // `fma` and bits, which compilers that assume plain arithmetic leave alone.
 // Not here: which op uses which (render-ops.ts).
 
+import {
+  ATAN_POLY,
+  ERF_P,
+  ERF_Q,
+  EXP_POLY,
+  EXPM1_POLY,
+  LOG_POLY,
+  SIN_POLY,
+  TANH_P,
+  TANH_Q,
+} from "../../util/polynomials.ts";
+
 /** Horner's rule, highest power first. */
 function poly(x: string, coefficients: readonly number[]): string {
   return coefficients
@@ -11,32 +23,6 @@ function poly(x: string, coefficients: readonly number[]): string {
     .reduce((sum, c) => `fma(${sum}, ${x}, ${c}f)`, `${coefficients[0]}f`);
 }
 
-const EXP = [
-  1.381454058e-3, 8.3687454462e-3, 4.1668388993e-2, 1.6666521132e-1, 4.999999404e-1, 1, 1,
-]; // biome-ignore format: a table
-const EXPM1 = [
-  1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
-  5.0000001201e-1,
-]; // biome-ignore format: a table
-const LOG = [
-  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1,
-  -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
-]; // biome-ignore format: a table
-const SIN = [-2.358e-8, 2.7525562e-6, -1.9840874e-4, 8.333331e-3, -1.6666667e-1];
-const ATAN = [8.05374449538e-2, -1.38776856032e-1, 1.99777106478e-1, -3.33329491539e-1];
-const TANH_P = [
-  -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8,
-  1.48572235717979e-5, 6.37261928875436e-4, 4.89352455891786e-3,
-]; // biome-ignore format: a table
-const TANH_Q = [1.19825839466702e-6, 1.18534705686654e-4, 2.268434632439e-3, 4.89352518554385e-3];
-const ERF_P = [
-  -2.72614225801306e-10, 2.77068142495902e-8, -2.10102402082508e-6, -5.69250639462346e-5,
-  -7.34990630326855e-4, -2.95459980854025e-3, -1.60960333262415e-2,
-]; // biome-ignore format: a table
-const ERF_Q = [
-  -1.45660718464996e-5, -2.13374055278905e-4, -1.68282697438203e-3, -7.37332916720468e-3,
-  -1.42647390514189e-2,
-]; // biome-ignore format: a table
 const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
 
 export interface HelperText {
@@ -96,7 +82,7 @@ export const helpers: { [K in Helper]: HelperText } = {
   let n = round(v * 1.44269504f);
   let r = fma(n, 2.12194440e-4f, fma(n, -0.693359375f, v));
   let half = i32(n) / 2;
-  let y = ${poly("r", EXP)} * two_to(half) * two_to(i32(n) - half);
+  let y = ${poly("r", EXP_POLY)} * two_to(half) * two_to(i32(n) - half);
   let known = select(select(y, from_bits(0x7f800000u), x > 88.7228317f), 0f, x < -87.3365448f);
   return select(known, x, is_nan(x));
 }`,
@@ -104,7 +90,7 @@ export const helpers: { [K in Helper]: HelperText } = {
   // e^r - 1 for |r| ≤ ln 2 / 2.
   small_expm1: {
     needs: [],
-    text: `fn small_expm1(r: f32) -> f32 { return fma(r * r, ${poly("r", EXPM1)}, r); }`,
+    text: `fn small_expm1(r: f32) -> f32 { return fma(r * r, ${poly("r", EXPM1_POLY)}, r); }`,
   },
   // 2^n (e^r - 1) + (2^n - 1), as twice the same with 2^(n-1), which does not overflow.
   expm1_f: {
@@ -124,7 +110,7 @@ export const helpers: { [K in Helper]: HelperText } = {
     needs: [],
     text: `fn log_near(f: f32) -> f32 {
   let z = f * f;
-  return f + fma(z, -0.5f, f * z * ${poly("f", LOG)});
+  return f + fma(z, -0.5f, f * z * ${poly("f", LOG_POLY)});
 }`,
   },
   // log x = e ln 2 + log m, m in [√½, √2).
@@ -137,7 +123,7 @@ export const helpers: { [K in Helper]: HelperText } = {
   let e = f32(shifted >> 23u) - select(0f, 23f, tiny);
   let g = bitcast<f32>((shifted & 0x7fffff) + 0x3f3504f3) - 1f;
   let z = g * g;
-  let low = fma(z, -0.5f, fma(e, -2.12194440e-4f, g * z * ${poly("g", LOG)}));
+  let low = fma(z, -0.5f, fma(e, -2.12194440e-4f, g * z * ${poly("g", LOG_POLY)}));
   let y = fma(e, 0.693359375f, g + low);
   let bits = bitcast<u32>(x);
   let known = select(y, x, is_nan(x) || bits == 0x7f800000u);
@@ -161,7 +147,7 @@ export const helpers: { [K in Helper]: HelperText } = {
   let r = fma(m, -1.50995799e-7f, fma(m, -9.67502593e-4f, fma(m, -3.140625f, x)));
   let near = clamp(r, -1.58f, 1.58f);
   let z = near * near;
-  let y = fma(z * near, ${poly("z", SIN)}, near);
+  let y = fma(z * near, ${poly("z", SIN_POLY)}, near);
   let odd = u32(i32(clamp(n, -1e9f, 1e9f))) << 31u;
   return select(from_bits(0x7fc00000u), bitcast<f32>(bitcast<u32>(y) ^ odd), is_finite(x));
 }`,
@@ -179,7 +165,7 @@ export const helpers: { [K in Helper]: HelperText } = {
   let r = top / select(select(1f, size + 1f, middle), size, big);
   let start = select(select(0f, 0.785398163f, middle), 1.57079633f, big);
   let z = r * r;
-  let y = fma(${poly("z", ATAN)} * z, r, r) + start;
+  let y = fma(${poly("z", ATAN_POLY)} * z, r, r) + start;
   return select(select(y, -y, x < 0f), x, is_nan(x) || x == 0f);
 }`,
   },
