@@ -8,7 +8,7 @@ import { accuracy } from "../metrics/index.ts";
 import { predict } from "../train/index.ts";
 import { drawMatrix, percent } from "../vis/index.ts";
 import type { Recipe, Verdict } from "./recipe.ts";
-import { choice, number, text, whole } from "./settings.ts";
+import { choice, number, seedOf, text, whole } from "./settings.ts";
 import { type Clip, frames, mels, readSpoken, type Spoken } from "./spoken-data.ts";
 import type { Terminal } from "./terminal.ts";
 import { softmax } from "./test-result.ts";
@@ -20,7 +20,7 @@ const settings = {
   batch: whole("recordings in a step", 64),
   lr: number("the highest learning rate of the cycle", 4e-3),
   width: whole("channels of the first layer", 24),
-  seed: whole("of weights, order, dropout and masks (1)", 1, 0),
+  seed: seedOf("weights, order, dropout and masks"),
   data: text("the folder of the recordings", "<folder>"),
 } as const;
 

@@ -39,12 +39,6 @@ export function whole(help: string, usual: Usual<number>, least = 1): Setting<nu
   return { takes: "<n>", help, parse: (option) => wholeFrom(option, least), fits, usual };
 }
 
-/** An integer from `least`, or nothing. */
-export function wholeOrNone(help: string, least = 1): Setting<number | null> {
-  const { fits, parse } = whole(help, least, least);
-  return { takes: "<n>", help, parse, fits: (value) => value === null || fits(value), usual: null };
-}
-
 /** A number above 0. */
 export function number(help: string, usual: Usual<number>): Setting<number> {
   const fits = (value: unknown) => typeof value === "number" && value > 0;
@@ -93,7 +87,9 @@ export function seedOf(what: string): Setting<number> {
 
 /** The data that every recipe can do with less of. */
 export function limitTo(what: string, least: number): Setting<number | null> {
-  return wholeOrNone(`use only the first n ${what}, to try things out`, least);
+  const help = `use only the first n ${what}, to try things out`;
+  const { fits, parse } = whole(help, least, least);
+  return { takes: "<n>", help, parse, fits: (value) => value === null || fits(value), usual: null };
 }
 
 /** What stands on the command line for a setting: `learningRate` is `--learning-rate`. */

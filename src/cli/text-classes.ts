@@ -17,8 +17,7 @@ import {
   type Tokenizer,
   WordTokenizer,
 } from "../text/index.ts";
-import type { Batch } from "../train/index.ts";
-import { evaluate } from "../train/index.ts";
+import { type Batch, evaluate } from "../train/index.ts";
 import { LoadError } from "../util/errors.ts";
 import { drawMatrix, drawPassage, type Passage, percent } from "../vis/index.ts";
 import type { Recipe, Verdict } from "./recipe.ts";

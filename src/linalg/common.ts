@@ -94,12 +94,6 @@ export function takeRows(x: Tensor, order: Tensor): Tensor {
   return x.gather(-2, index.expand([...index.shape.slice(0, -1), x.shape.at(-1)!]));
 }
 
-/** The columns of matrices in another order. */
-export function takeColumns(x: Tensor, order: Tensor): Tensor {
-  const index = order.unsqueeze(-2);
-  return x.gather(-1, index.expand([...batchOf(index), x.shape.at(-2)!, index.shape.at(-1)!]));
-}
-
 /** Zeros of a shape and dtype. */
 export function zeros(shape: Shape, dtype: DType): Tensor {
   return full(shape, 0, { dtype });
