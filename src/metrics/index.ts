@@ -71,6 +71,7 @@ export {
   rootMeanSquaredError,
   spearmanCorrelation,
 } from "./regression.ts";
+export { type SquadScores, squad } from "./squad.ts";
 export {
   characterErrorRate,
   editDistance,

@@ -16,6 +16,15 @@ export {
   splitText,
 } from "./corpora.ts";
 export {
+  type CtcBeamOptions,
+  type CtcDecodeOptions,
+  type CtcHypothesis,
+  type CtcPath,
+  ctcAlign,
+  ctcBeamSearch,
+  ctcGreedyDecode,
+} from "./ctc.ts";
+export {
   checkTokens,
   type Decoding,
   type LanguageModel,
@@ -33,6 +42,15 @@ export { fromHuggingFace } from "./hugging-face.ts";
 export { type Labelled, readLabelled } from "./labelled.ts";
 export { type Padded, type PadOptions, padSequences } from "./padding.ts";
 export { argmax, type Choose, logSoftmax, type SamplingOptions, sampler } from "./sampling.ts";
+export { cutSentences, type TextSpan } from "./sentences.ts";
+export {
+  parseSquad,
+  readSquad,
+  type SquadAnswer,
+  type SquadArticle,
+  type SquadParagraph,
+  type SquadQuestion,
+} from "./squad.ts";
 export type { DecodeOptions, EncodeOptions, TextStream, Tokenizer } from "./tokenizer.ts";
 export {
   allSpecials,
