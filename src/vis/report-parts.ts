@@ -65,14 +65,15 @@ export function matrixSection({ matrix, labels }: NonNullable<ReportRun["confusi
     const right = total === 0 ? "-" : percent(row[is]! / total);
     return `<tr><th>${names[is]}</th>${cells.join("")}<td class="rate">${right}</td></tr>`;
   });
-  const head = names.map((name) => `<th>${name}</th>`).join("");
+  const head = names.map((name) => `<th><span>${name}</span></th>`).join("");
   const often = confusions(matrix).map(({ is, said, times }) => {
     return `<li><strong>${times}</strong> × ${names[is]} taken for ${names[said]}</li>`;
   });
   const list = often.length > 0 ? `<ol class="often">${often.join("")}</ol>` : "";
   const note =
     "Rows: what it is. Columns: what the model said. Right: how much of the row is right.";
-  const shown = tableOf("matrix", `<th></th>${head}<th class="rate">right</th>`, rows);
+  const kind = names.length > 16 ? "matrix dense" : "matrix"; // its columns are named upright
+  const shown = tableOf(kind, `<th></th>${head}<th class="rate">right</th>`, rows);
   const title = `<h2>Confusion matrix</h2><p class="note">${note}</p>`;
   return `<section>${title}<div class="pair">${shown}${list}</div></section>`;
 }

@@ -56,6 +56,16 @@ tfoot td { font-weight: 600; }
 .matrix .right { background: color-mix(in srgb, var(--right) var(--depth), var(--card)); color: #fff; }
 .matrix .wrong { background: color-mix(in srgb, var(--wrong) var(--depth), var(--card)); }
 .matrix .rate { color: var(--quiet); text-align: right; white-space: nowrap; padding-left: .8rem; }
+.dense { font-size: 10px; }
+.dense td, .dense th { min-width: 1rem; height: 1.15rem; padding: 0 1px; line-height: 1; }
+.dense thead span { white-space: nowrap; writing-mode: vertical-rl; transform: rotate(180deg); padding: .3rem 0 0; }
+.dense thead th { vertical-align: bottom; font-weight: 400; }
+.dense tbody th { font-weight: 400; white-space: nowrap; padding-right: .4rem; }
+.figures { width: 100%; }
+.figures th, .figures td { text-align: left; padding: .35rem 1rem .35rem 0; vertical-align: baseline; }
+.figures tbody tr { border-top: 1px solid var(--line); }
+.figures strong { font-size: 1.15rem; font-weight: 650; }
+.figures td:last-child { color: var(--quiet); }
 .often { margin: 2rem 0 0; padding: 0; list-style: none; color: var(--quiet); }
 .often strong { color: var(--ink); }
 .mistakes {
@@ -64,12 +74,31 @@ tfoot td { font-weight: 600; }
 }
 .mistakes li {
   display: flex; flex-direction: column; align-items: center;
-  font-size: 13px; line-height: 1.4; color: var(--quiet);
+  font-size: 13px; line-height: 1.4; color: var(--quiet); text-align: center;
 }
 .mistakes img {
   image-rendering: pixelated; border-radius: 6px; margin-bottom: .3rem; border: 1px solid var(--line);
 }
 .mistakes b { color: var(--ink); }
+.key { list-style: none; margin: 0 0 .8rem; padding: 0; display: flex; flex-wrap: wrap; gap: .2rem 1rem; }
+.key li { font-size: 13px; color: var(--quiet); }
+.key i {
+  display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em;
+  border: 1px solid var(--quiet);
+}
+.gallery { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 1rem .9rem; }
+.gallery > li { max-width: 100%; font-size: 12.5px; line-height: 1.4; color: var(--quiet); }
+.gallery span { display: block; margin-top: .3rem; white-space: pre-line; overflow-wrap: anywhere; }
+.picture { position: relative; border-radius: 6px; overflow: hidden; box-shadow: 0 0 0 1px var(--line); }
+.picture img { display: block; width: 100%; height: auto; image-rendering: pixelated; }
+.picture img.smooth { image-rendering: auto; }
+.picture svg { position: absolute; inset: 0; width: 100%; height: 100%; }
+.picture rect { fill: none; stroke-width: 2; vector-effect: non-scaling-stroke; pointer-events: all; }
+.picture .halo { stroke: rgb(0 0 0 / .55); stroke-width: 4; pointer-events: none; }
+.picture .dashed { stroke-dasharray: 5 4; }
+.picture text { font-weight: 600; paint-order: stroke; stroke: rgb(0 0 0 / .75); stroke-width: .25em; }
+.gallery .right .picture { box-shadow: 0 0 0 2px var(--right); }
+.gallery .wrong .picture { box-shadow: 0 0 0 2px var(--wrong); }
 .passages { list-style: none; margin: 0; padding: 0; display: grid; gap: .9rem; }
 .passages li { border-left: 3px solid var(--right); padding-left: .8rem; }
 .passages li.wrong { border-color: var(--wrong); }

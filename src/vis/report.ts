@@ -6,6 +6,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { LoadError } from "../util/errors.ts";
 import type { Picture } from "./digit.ts";
+import { type Figure, figureSection } from "./figures.ts";
+import { type Gallery, gallerySection } from "./gallery.ts";
 import type { Matrix } from "./matrix.ts";
 import { type Passage, passageSection } from "./passage.ts";
 import { type Chart, chartScript, chartsOf } from "./report-charts.ts";
@@ -51,6 +53,8 @@ export interface ReportRun {
   readonly headline?: { readonly value: string; readonly label: string } | undefined;
   /** A few words below it. */
   readonly facts?: readonly string[] | undefined;
+  /** What was measured, with what to hold it against. */
+  readonly figures?: readonly Figure[] | undefined;
   /** Records of epochs, as `fit` gives them. */
   readonly history: readonly Readonly<Record<string, unknown>>[];
   /** The loss of each step. */
@@ -60,6 +64,8 @@ export interface ReportRun {
     | undefined;
   /** The worst first. */
   readonly mistakes?: readonly Mistake[] | undefined;
+  /** Galleries of pictures: the best and the worst, boxes and masks, what a layer learned. */
+  readonly pictures?: readonly Gallery[] | undefined;
   /** Pictures as SVG, each with a title. */
   readonly drawings?: readonly { readonly title: string; readonly svg: string }[] | undefined;
   /** Texts that the model has read, in the order in which they are shown. */
@@ -78,10 +84,12 @@ export interface ReportRun {
 export function report(run: ReportRun): string {
   const charts = chartsOf(run);
   const parts = [
+    run.figures ? figureSection(run.figures) : "",
     chartSection(charts),
     historySection(run.history),
     run.confusion ? matrixSection(run.confusion) : "",
     run.mistakes ? mistakeSection(run.mistakes) : "",
+    ...(run.pictures ?? []).map(gallerySection),
     run.drawings ? drawingSection(run.drawings) : "",
     run.passages ? passageSection(run.passages) : "",
     run.model ? modelSection(run.model) : "",
