@@ -26,7 +26,7 @@ export interface CtcPath {
   readonly logProbability: number;
 }
 
-/** Labels that were found, with the probability of all paths that spell them, as far as they were followed. */
+/** Labels that were found, with the probability of all paths that spell them and were followed. */
 export interface CtcHypothesis {
   readonly labels: readonly number[];
   readonly logProbability: number;

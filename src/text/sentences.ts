@@ -9,8 +9,8 @@ export interface TextSpan {
 
 // A full stop behind one of these ends no sentence: initials, single letters between dots, titles, numbers
 // of days and centuries in German.
-const endsInAbbreviation =
-  /(?:^|[\s(.])(?:\p{L}|St|Dr|Mr|Mrs|Ms|Jr|Sr|Prof|No|Nr|vs|ca|bzw|Sra?|Dra?|Gen|Col|Lt|Capt|Rev|Mt|Ft)\.\s*$/u;
+const abbreviations = "\\p{L}|St|Dra?|Mrs?|Ms|Jr|Sra?|Prof|Nr|vs|ca|bzw|Gen|Col|Lt|Capt|Rev|Mt|Ft";
+const endsInAbbreviation = new RegExp(`(?:^|[\\s(.])(?:${abbreviations})\\.\\s*$`, "u");
 const endsInOrdinal = /(?:^|\s)\d{1,2}\.\s*$/u;
 
 /**
