@@ -31,23 +31,35 @@ export interface GalleryPicture extends Picture, Layers {
   readonly tone?: "right" | "wrong" | undefined;
 }
 
+/** A picture that is drawn of lines, as a whole SVG: a molecule, a chart. */
+export interface GalleryDrawing extends Pick<GalleryPicture, "caption" | "tone"> {
+  readonly svg: string;
+  /** How wide and how high it is, in pixels of the page. */
+  readonly width: number;
+  readonly height: number;
+}
+
 /** Pictures side by side. */
 export interface Gallery {
   readonly title: string;
   readonly note?: string | undefined;
-  readonly pictures: readonly GalleryPicture[];
+  readonly pictures: readonly (GalleryPicture | GalleryDrawing)[];
   /** How wide pictures are shown, in pixels of the page; without it by their own size. */
   readonly width?: number | undefined;
 }
 
 /** A gallery as HTML: pictures in data URLs, boxes as SVG above them. */
 export function gallerySection({ title, note, pictures, width }: Gallery): string {
-  const kinds = kindsOf(pictures);
-  const cards = pictures.map((picture) => card(picture, width ?? usualWidth(picture), kinds));
+  const painted = pictures.filter((picture) => !("svg" in picture));
+  const kinds = kindsOf(painted);
+  const cards = pictures.map((picture) => {
+    if ("svg" in picture) return drawingCard(picture);
+    return card(picture, width ?? usualWidth(picture), kinds);
+  });
   const said = note ? `<p class="note">${escapeHtml(note)}</p>` : "";
   const shown = `<ul class="gallery">${cards.join("")}</ul>`;
   const empty = pictures.length === 0 ? "<p>None.</p>" : shown;
-  const key = legend(pictures, kinds);
+  const key = legend(painted, kinds);
   return `<section><h2>${escapeHtml(title)}</h2>${said}${key}${empty}</section>`;
 }
 
@@ -106,6 +118,16 @@ function card(picture: GalleryPicture, width: number, kinds: Kinds): string {
   const kind = tone ? ` class="${tone}"` : "";
   const frame = `<div class="picture">${image}${over}</div>`;
   return `<li${kind} style="width:${width}px">${frame}${words}</li>`;
+}
+
+/** In a data URL: its names and styles stay its own, and no script in it runs. */
+function drawingCard({ svg, width, height, caption = "", tone }: GalleryDrawing): string {
+  const url = `data:image/svg+xml;base64,${Buffer.from(svg).toString("base64")}`;
+  const alt = escapeHtml(caption.replaceAll("\n", ", "));
+  const image = `<img src="${url}" alt="${alt}" width="${width}" height="${height}" class="smooth">`;
+  const words = caption ? `<span>${escapeHtml(caption)}</span>` : "";
+  const kind = tone ? ` class="${tone}"` : "";
+  return `<li${kind} style="width:${width}px"><div class="picture">${image}</div>${words}</li>`;
 }
 
 function boxMark(box: PictureBox, unit: number, color: string): string {

@@ -2,7 +2,13 @@
 
 export { type DigitStyle, drawDigit, type Picture } from "./digit.ts";
 export { drawFigures, type Figure } from "./figures.ts";
-export { filters, type Gallery, type GalleryPicture, type PictureBox } from "./gallery.ts";
+export {
+  filters,
+  type Gallery,
+  type GalleryDrawing,
+  type GalleryPicture,
+  type PictureBox,
+} from "./gallery.ts";
 export { type HeatMap, heatMap } from "./heat-map.ts";
 export { type Line, type LineChartOptions, lineChart } from "./line-chart.ts";
 export { confusions, drawMatrix, type Matrix } from "./matrix.ts";

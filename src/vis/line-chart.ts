@@ -11,6 +11,8 @@ export interface Line {
   readonly label: string;
   readonly y: readonly number[];
   readonly x?: readonly number[] | undefined;
+  /** Points that nothing links. */
+  readonly dots?: boolean | undefined;
 }
 
 export interface LineChartOptions {
@@ -80,7 +82,7 @@ export function lineChart(lines: readonly Line[], options: LineChartOptions = {}
     ...across.ticks.map((v) => text(placeX(v), bottom + 18, numberText(v), "", "middle")),
     text(margin.left + inner.width / 2, height - 8, x, "", "middle"),
     `<g transform="rotate(-90)">${text(-(margin.top + inner.height / 2), 16, y, "", "middle")}</g>`,
-    ...points.map((list, i) => path(list, i, placeX, placeY)),
+    ...points.map((list, i) => (lines[i]!.dots ? cloud : path)(list, i, placeX, placeY)),
     "</svg>\n",
   ].join("\n");
 }
@@ -182,6 +184,18 @@ function path(
     return draws ? `L${place}` : `M${place}h0`; // a point between two gaps is a dot
   });
   return `<path d="${moves.join("")}" class="line" ${stroke(i)}/>`;
+}
+
+/** Dots let others shine through, so that many on one place are seen to be many. */
+function cloud(
+  points: readonly Point[],
+  i: number,
+  placeX: (v: number) => number,
+  placeY: (v: number) => number,
+): string {
+  const moves = points.map((p) => p && `M${round(placeX(p[0]))} ${round(placeY(p[1]))}h0`);
+  const style = `style="stroke: var(--c${i % colors}); stroke-width: 6; opacity: 0.45"`;
+  return moves.map((d) => d && `<path d="${d}" class="line" ${style}/>`).join("");
 }
 
 function round(value: number): number {

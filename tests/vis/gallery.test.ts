@@ -27,6 +27,20 @@ function pixelsOf(url: string): number[][] {
   ]);
 }
 
+describe("drawings", () => {
+  it("stand among pictures as SVG that keeps its names to itself", () => {
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg"><g id="a"/></svg>';
+    const drawing = { svg, width: 200, height: 100, caption: "C < O", tone: "wrong" } as const;
+    const pictures = [{ title: "Molecules", pictures: [drawing, grey] }];
+    const html = report({ title: "t", history, pictures });
+    const [, code = ""] =
+      /src="data:image\/svg\+xml;base64,([^"]+)" alt="C &lt; O"/.exec(html) ?? [];
+    expect(Buffer.from(code, "base64").toString()).toBe(svg);
+    expect(html).toContain('<li class="wrong" style="width:200px">');
+    expect(html).toContain("data:image/png");
+  });
+});
+
 const grey = { pixels: [0, 100, 200, 300], rows: 2, cols: 2 };
 const colour = { pixels: [1, 2, 3, 40, 50, 60], rows: 1, cols: 2, channels: 3 } as const;
 

@@ -25,6 +25,12 @@ describe("lineChart", () => {
     expect(texts).toEqual(expect.arrayContaining(["1", "10", "100", "1000"]));
   });
 
+  it("draws dots that nothing links, each by itself", () => {
+    const dots = { label: "molecules", x: [0, 1, 1], y: [0, 2, 4], dots: true };
+    const { paths } = parts(lineChart([dots, { label: "all", x: [0, 1], y: [0, 4] }]));
+    expect(paths).toEqual(["M68 354h0", "M700 209h0", "M700 64h0", "M68 354h0L700 64"]);
+  });
+
   it("names lines, axes and title, and escapes them", () => {
     const lines = ["RNN", "a < b"].map((label, i) => ({ label, y: [i, 2] }));
     const svg = lineChart(lines, { title: "loss & time", x: "step", y: "loss" });
