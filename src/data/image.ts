@@ -99,13 +99,23 @@ export interface Window {
 
 /** The image mirrored, left for right. */
 export function flipHorizontal(source: ImageArray): ImageArray {
+  return mirror(source, false, true);
+}
+
+/** The image upside down. */
+export function flipVertical(source: ImageArray): ImageArray {
+  return mirror(source, true, false);
+}
+
+function mirror(source: ImageArray, rows: boolean, cols: boolean): ImageArray {
   const { height, width, channels, rowStep, colStep, channelStep } = geometry(source);
   const result = blank(source, height, width);
   for (let c = 0; c < channels; c++) {
     for (let y = 0; y < height; y++) {
-      const row = c * channelStep + y * rowStep;
+      const to = c * channelStep + y * rowStep;
+      const from = c * channelStep + (rows ? height - 1 - y : y) * rowStep;
       for (let x = 0; x < width; x++) {
-        result.data[row + x * colStep] = source.data[row + (width - 1 - x) * colStep];
+        result.data[to + x * colStep] = source.data[from + (cols ? width - 1 - x : x) * colStep];
       }
     }
   }
@@ -224,20 +234,23 @@ export function affine(
   { angle = 0, translate: [right, down] = [0, 0], scale = 1, fill = 0 }: Affine,
 ): ImageArray {
   if (!(scale > 0)) throw new ArgumentError("affine", `scale must be above 0, got ${scale}`);
-  const { height, width, channels, rowStep, colStep, channelStep } = geometry(source);
+  const from = geometry(source);
+  const { height, width, channels, rowStep, colStep, channelStep } = from;
   const result = blank(source, height, width);
   const round = result.data instanceof Uint8Array;
   const turn = (angle * Math.PI) / 180;
   const [along, across] = [cos(turn) / scale, sin(turn) / scale];
   const [midX, midY] = [(width - 1) / 2, (height - 1) / 2];
+  const near: Near = { at: new Int32Array(4), weight: new Float64Array(4) };
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       // Where this pixel comes from: the inverse of the motion.
       const [dx, dy] = [x - midX - right, y - midY - down];
       const fromX = along * dx + across * dy + midX;
       const fromY = along * dy - across * dx + midY;
+      tap(near, from, fromY, fromX);
       for (let c = 0; c < channels; c++) {
-        const value = sample(source, c, fromY, fromX, fill);
+        const value = between(near, source.data, c * channelStep, fill);
         result.data[c * channelStep + y * rowStep + x * colStep] = round
           ? Math.round(value)
           : value;
@@ -247,19 +260,37 @@ export function affine(
   return result;
 }
 
-// The value between the four pixels around (y, x); those outside of the image count as `fill`.
-function sample(source: ImageArray, c: number, y: number, x: number, fill: number): number {
-  const { height, width, rowStep, colStep, channelStep } = geometry(source);
+// The four pixels around a place: where each lies in the data of channel 0, -1 for outside of the
+// image, and how much it counts.
+interface Near {
+  readonly at: Int32Array;
+  readonly weight: Float64Array;
+}
+
+function tap(
+  { at, weight }: Near,
+  { height, width, rowStep, colStep }: Geometry,
+  y: number,
+  x: number,
+): void {
   const [top, left] = [Math.floor(y), Math.floor(x)];
+  for (let i = 0; i < 4; i++) {
+    const [row, col] = [top + (i >> 1), left + (i & 1)];
+    const inside = row >= 0 && row < height && col >= 0 && col < width;
+    at[i] = inside ? row * rowStep + col * colStep : -1;
+    weight[i] = (1 - Math.abs(y - row)) * (1 - Math.abs(x - col));
+  }
+}
+
+function between(
+  { at, weight }: Near,
+  data: Uint8Array | Float32Array,
+  channel: number,
+  fill: number,
+): number {
   let sum = 0;
-  for (let row = top; row <= top + 1; row++) {
-    for (let col = left; col <= left + 1; col++) {
-      const weight = (1 - Math.abs(y - row)) * (1 - Math.abs(x - col));
-      if (weight === 0) continue;
-      const inside = row >= 0 && row < height && col >= 0 && col < width;
-      const at = c * channelStep + row * rowStep + col * colStep;
-      sum += weight * (inside ? source.data[at] : fill);
-    }
+  for (let i = 0; i < 4; i++) {
+    if (weight[i] !== 0) sum += weight[i] * (at[i] < 0 ? fill : data[channel + at[i]]);
   }
   return sum;
 }

@@ -24,12 +24,26 @@ export {
   Subset,
 } from "./dataset.ts";
 export { DigitDataset, type DigitSample } from "./digits.ts";
+export {
+  centerCrop,
+  type RandomAffineOptions,
+  type RandomResizedCropOptions,
+  randomAffine,
+  randomCrop,
+  randomHorizontalFlip,
+  randomResizedCrop,
+  randomRotation,
+  randomVerticalFlip,
+  resize,
+  type Size,
+} from "./geometric.ts";
 export { type IdxArray, type IdxData, type IdxDtype, parseIdx, readIdx } from "./idx.ts";
 export {
   type Affine,
   affine,
   crop,
   flipHorizontal,
+  flipVertical,
   type ImageArray,
   image,
   type Layout,
@@ -39,20 +53,19 @@ export {
 } from "./image.ts";
 export { DataLoader, type LoaderOptions, type LoaderState } from "./loader.ts";
 export { type Digits, MNIST_CHECKSUMS, type Mnist, type MnistOptions, mnist } from "./mnist.ts";
+export {
+  type Mask,
+  type Move,
+  moveMask,
+  moveScene,
+  onPixels,
+  onPlaces,
+  type Scene,
+  type SceneBox,
+  type SceneTransform,
+  type Transform,
+} from "./scene.ts";
 export { type SeriesOptions, type SeriesWindow, SeriesWindows } from "./series.ts";
 export { toTensor } from "./tensors.ts";
-export {
-  centerCrop,
-  compose,
-  grayscale,
-  normalize,
-  type RandomAffineOptions,
-  randomAffine,
-  randomCrop,
-  randomHorizontalFlip,
-  resize,
-  type Size,
-  type Transform,
-  toFloat,
-} from "./transforms.ts";
+export { compose, grayscale, normalize, toFloat } from "./transforms.ts";
 export { parseWav, readWav, type Wav } from "./wav.ts";

@@ -1,18 +1,18 @@
 // Image transforms against values computed by hand, in both layouts.
 import { describe, expect, it } from "vitest";
-import { affine, type ImageArray, image, type Layout, toLayout } from "../../src/data/image.ts";
 import {
   centerCrop,
-  compose,
-  grayscale,
-  normalize,
   randomAffine,
   randomCrop,
   randomHorizontalFlip,
+  randomResizedCrop,
+  randomRotation,
+  randomVerticalFlip,
   resize,
-  type Transform,
-  toFloat,
-} from "../../src/data/transforms.ts";
+} from "../../src/data/geometric.ts";
+import { affine, type ImageArray, image, type Layout, toLayout } from "../../src/data/image.ts";
+import type { Transform } from "../../src/data/scene.ts";
+import { compose, grayscale, normalize, toFloat } from "../../src/data/transforms.ts";
 import { Rng } from "../../src/util/rng.ts";
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
@@ -50,6 +50,9 @@ const everything: [string, Transform][] = [
   ["centerCrop", centerCrop([1, 2])],
   ["randomCrop", randomCrop(2, { padding: 2, fill: 9 })],
   ["randomHorizontalFlip", randomHorizontalFlip(1)],
+  ["randomVerticalFlip", randomVerticalFlip(1)],
+  ["randomRotation", randomRotation([20, 70])],
+  ["randomResizedCrop", randomResizedCrop([3, 2])],
   ["resize", resize([3, 2])],
   ["randomAffine", randomAffine({ degrees: 30, translate: [0.2, 0.2], scale: [0.5, 2] })],
 ];
