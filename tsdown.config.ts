@@ -1,7 +1,8 @@
 // How the published package is built, twice. For bundlers the library stays one file per source file,
 // so that they shake off what an application leaves out and `new URL("./worker.js", import.meta.url)`
 // is found by Vite. For Node, Deno and Bun, which read file by file, all of it is a few files in one
-// folder, dist/node (index.js loads in 25 ms rather than 110). Only cli and vis use libraries; since
+// folder, dist/node (index.js loads in 25 ms rather than 110). Only cli and vis use libraries, and the
+// recipes of examples/, which the command line holds; since
 // the package has no dependencies, these are bundled with their libraries inside.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
@@ -94,6 +95,15 @@ function otherRoomsAreShared(room: string) {
   };
 }
 
+/** Examples import the package by its name: in the command line that is the library itself, not a copy. */
+const ownName = {
+  name: "own-name",
+  resolveId(specifier: string) {
+    const [name, room] = specifier.split("/");
+    return name === "anneal" ? resolve(source, room ?? "", "index.ts") : null;
+  },
+};
+
 /** The chart library that reports inline is read as text at run time, from beside the bundle. */
 function copyChartLibrary(folder: string) {
   mkdirSync(`${folder}/vendor`, { recursive: true });
@@ -141,24 +151,29 @@ const workerFiles: UserConfig[] = Object.entries(workers).map(([name, file]) => 
   plugins: [workerUrls],
 }));
 
-const vis: UserConfig = {
-  ...common,
-  entry: ["src/vis/*.ts"],
-  root: "src",
-  platform: "node",
-  dts: true,
-  plugins: [otherRoomsAreShared("vis")],
-  deps: libraries,
-  outputOptions: { chunkFileNames: "vis/[name].js" },
-  onSuccess: () => copyChartLibrary("dist/vis"),
-};
+/** Rooms for Node that other rooms do not load: what they use of these stays an import. */
+const nodeRooms = ["vis", "recipe"].map(
+  (room): UserConfig => ({
+    ...common,
+    entry: [`src/${room}/*.ts`],
+    root: "src",
+    platform: "node",
+    dts: true,
+    plugins: [otherRoomsAreShared(room)],
+    deps: libraries,
+    outputOptions: { chunkFileNames: `${room}/[name].js` },
+    ...(room === "vis" ? { onSuccess: () => copyChartLibrary("dist/vis") } : {}),
+  }),
+);
 
 /** Flat: the worker and the chart library are looked for beside the file that asks. */
 const node: UserConfig = {
   ...common,
   outDir: "dist/node",
   entry: {
-    ...Object.fromEntries([...rooms, "vis"].map((room) => [room, `src/${room}/index.ts`])),
+    ...Object.fromEntries(
+      [...rooms, "vis", "recipe"].map((room) => [room, `src/${room}/index.ts`]),
+    ),
     index: "src/index.ts",
     wasm: "src/wasm/index.ts",
     worker: "src/backend/wasm/worker.ts",
@@ -167,7 +182,7 @@ const node: UserConfig = {
   },
   platform: "node",
   dts: false,
-  plugins: [workerUrls],
+  plugins: [workerUrls, ownName],
   deps: libraries,
   outputOptions: { chunkFileNames: "[name]-[hash].js" },
   onSuccess: () => copyChartLibrary("dist/node"),
@@ -175,5 +190,5 @@ const node: UserConfig = {
 
 export default defineConfig(() => {
   rmSync("dist", { recursive: true, force: true });
-  return [library, ...workerFiles, vis, node];
+  return [library, ...workerFiles, ...nodeRooms, node];
 });

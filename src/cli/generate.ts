@@ -2,10 +2,11 @@
 // it comes; with a run of names, names.
 // Not here: how a token is chosen (anneal/text).
 
+import type { TextRecipe } from "../../examples/language/training.ts";
+import type { Terminal } from "../recipe/index.ts";
 import { generate, generateBatch, type SamplingOptions } from "../text/index.ts";
 import { ArgumentError } from "../util/errors.ts";
-import { openTextRun, type TextRecipe, type TextRun } from "./language-run.ts";
-import type { Terminal } from "./terminal.ts";
+import { openTextRun, type TextRun } from "./text-runs.ts";
 import { type MachineOptions, useMachine } from "./train.ts";
 
 export interface GenerateCommand extends MachineOptions, SamplingOptions {

@@ -6,22 +6,21 @@
 
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { modelNames, models } from "../../examples/mnist/models.ts";
 import { nn } from "../index.ts";
+import { oneOf, optionOf, positive, UsageError, wholeFrom } from "../recipe/index.ts";
 import { debugLevel } from "../util/env.ts";
 import { AnnealError } from "../util/errors.ts";
 import { doctor } from "./doctor.ts";
 import { generateText } from "./generate.ts";
-import { modelNames, models } from "./models.ts";
 import { predictForecast } from "./predict-forecast.ts";
 import { predictMnist } from "./predict-mnist.ts";
 import { predictText } from "./predict-text.ts";
-import { recipes, textRecipes } from "./recipes.ts";
-import { optionOf } from "./settings.ts";
+import { recipes, textClassRecipes, textRecipes } from "./recipes.ts";
 import { standardOutput } from "./terminal.ts";
-import { textClassRecipes } from "./text-classes.ts";
 import { evaluateRun, train } from "./train.ts";
 import { translateText } from "./translate-run.ts";
-import { oneOf, positive, UsageError, usageOf, wholeFrom } from "./usage.ts";
+import { usageOf } from "./usage.ts";
 
 const deviceNames = ["auto", "wasm", "webgpu", "reference"] as const;
 const terminal = standardOutput();

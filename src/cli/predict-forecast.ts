@@ -1,23 +1,23 @@
 // anneal predict forecast: the values that come after the last rows of a table, by the model of a
 // run.
-// Not here: the model and its training (forecast.ts).
+// Not here: the model and its training (examples/forecast.ts).
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readTable } from "../data/index.ts";
-import { Tensor } from "../index.ts";
-import { loadWeights, predict } from "../train/index.ts";
-import { LoadError } from "../util/errors.ts";
 import {
   type ForecastConfig,
   Forecaster,
-  forecastRecipe,
+  recipe as forecastRecipe,
   type Scale,
   scaled,
   scaleFile,
-} from "./forecast.ts";
+} from "../../examples/forecast.ts";
+import { readTable } from "../data/index.ts";
+import { Tensor } from "../index.ts";
+import type { Terminal } from "../recipe/index.ts";
+import { loadWeights, predict } from "../train/index.ts";
+import { LoadError } from "../util/errors.ts";
 import { readConfig, trainedRun, weightsIn } from "./runs.ts";
-import type { Terminal } from "./terminal.ts";
 import { type MachineOptions, useMachine } from "./train.ts";
 
 export interface ForecastCommand extends MachineOptions {

@@ -1,16 +1,16 @@
 // anneal predict mnist: which digit a picture shows, by the weights of a run.
-// Not here: how the picture is made ready (digit-image.ts).
+// Not here: how the picture is made ready (examples/mnist/image.ts).
 
+import { normalized } from "../../examples/mnist/data.ts";
+import { readDigit } from "../../examples/mnist/image.ts";
+import { models } from "../../examples/mnist/models.ts";
+import { type MnistConfig, recipe as mnistRecipe } from "../../examples/mnist.ts";
 import { tensor } from "../index.ts";
+import type { Terminal } from "../recipe/index.ts";
+import { softmax } from "../recipe/index.ts";
 import { loadWeights, predict } from "../train/index.ts";
 import { bars, drawDigit, percent } from "../vis/index.ts";
-import { readDigit } from "./digit-image.ts";
-import { type MnistConfig, mnistRecipe } from "./mnist.ts";
-import { normalized } from "./mnist-data.ts";
-import { models } from "./models.ts";
 import { readConfig, trainedRun, weightsIn } from "./runs.ts";
-import type { Terminal } from "./terminal.ts";
-import { softmax } from "./test-result.ts";
 import { type MachineOptions, useMachine } from "./train.ts";
 
 export interface PredictOptions extends Partial<MachineOptions> {

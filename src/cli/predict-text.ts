@@ -1,16 +1,20 @@
 // anneal predict sentiment, anneal predict questions: the class of a text, and the words it went by, by
-// the weights of a run. Not here: the models and their training (text-classes.ts).
+// the weights of a run. Not here: the models and their training (examples/text-classes).
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import {
+  readPassages,
+  type TextClassRecipe,
+  tokenizerFile,
+} from "../../examples/text-classes/recipe.ts";
+import type { Terminal } from "../recipe/index.ts";
+import { UsageError } from "../recipe/index.ts";
 import { parseTokenizer } from "../text/index.ts";
 import { loadWeights } from "../train/index.ts";
 import { drawPassage } from "../vis/index.ts";
 import { readConfig, trainedRun, weightsIn } from "./runs.ts";
-import type { Terminal } from "./terminal.ts";
-import { readPassages, type TextClassRecipe, tokenizerFile } from "./text-classes.ts";
 import { type MachineOptions, useMachine } from "./train.ts";
-import { UsageError } from "./usage.ts";
 
 export interface TextCommand extends MachineOptions {
   readonly run?: string | undefined;

@@ -1,25 +1,31 @@
-// All that `anneal train` can train. Not here: what each is.
+// All that `anneal train` can train: a line for each recipe of examples/. Not here: what each is.
 
-import { diagnosisRecipe } from "./diagnosis.ts";
-import { digitsSpokenRecipe } from "./digits-spoken.ts";
-import { forecastRecipe } from "./forecast.ts";
-import type { TextRecipe } from "./language-run.ts";
-import { lmRecipe } from "./lm.ts";
-import { mnistRecipe } from "./mnist.ts";
-import { namesRecipe } from "./names.ts";
-import type { AnyRecipe } from "./recipe.ts";
-import { textClassRecipes } from "./text-classes.ts";
-import { translateRecipe } from "./translate.ts";
+import { recipe as diagnosis } from "../../examples/diagnosis.ts";
+import { recipe as digitsSpoken } from "../../examples/digits-spoken.ts";
+import { recipe as forecast } from "../../examples/forecast.ts";
+import type { TextRecipe } from "../../examples/language/training.ts";
+import { recipe as lm } from "../../examples/lm.ts";
+import { recipe as mnist } from "../../examples/mnist.ts";
+import { recipe as names } from "../../examples/names.ts";
+import { recipe as questions } from "../../examples/questions.ts";
+import { recipe as sentiment } from "../../examples/sentiment.ts";
+import type { TextClassRecipe } from "../../examples/text-classes/recipe.ts";
+import { recipe as translate } from "../../examples/translate.ts";
+import type { AnyRecipe } from "../recipe/index.ts";
 
 /** Those that write. */
-export const textRecipes: readonly TextRecipe[] = [lmRecipe, namesRecipe];
+export const textRecipes: readonly TextRecipe[] = [lm, names];
 
 export const recipes: readonly AnyRecipe[] = [
-  mnistRecipe,
+  mnist,
   ...textRecipes,
-  ...textClassRecipes,
-  translateRecipe,
-  forecastRecipe,
-  diagnosisRecipe,
-  digitsSpokenRecipe,
+  sentiment,
+  questions,
+  translate,
+  forecast,
+  diagnosis,
+  digitsSpoken,
 ];
+
+/** Those that sort texts into classes. */
+export const textClassRecipes: readonly TextClassRecipe[] = [sentiment, questions];

@@ -5,9 +5,9 @@
 import { access, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { findCheckpoint, writeFileAtomic } from "../io/index.ts";
+import type { AnyRecipe } from "../recipe/index.ts";
+import { isConfig, type RunConfig } from "../recipe/index.ts";
 import { LoadError } from "../util/errors.ts";
-import type { AnyRecipe } from "./recipe.ts";
-import { isConfig, type RunConfig } from "./settings.ts";
 
 export const files = {
   config: "config.json",

@@ -1,18 +1,9 @@
-// What `anneal train` prints besides progress: the table of epochs, and MNIST's digits.
-// Not here: the drawings themselves (vis/), or when they are printed (train.ts).
+// What `anneal train` prints besides progress: the table of epochs.
+// Not here: what a recipe shows of its result, or when it is printed (train.ts).
 
+import type { Terminal } from "../recipe/index.ts";
 import { type EpochRecord, short } from "../train/index.ts";
-import {
-  beside,
-  type Column,
-  drawDigit,
-  drawMatrix,
-  percent,
-  type TableWriter,
-  tableWriter,
-} from "../vis/index.ts";
-import type { Terminal } from "./terminal.ts";
-import type { Answer, TestResult } from "./test-result.ts";
+import { type Column, type TableWriter, tableWriter } from "../vis/index.ts";
 
 type EpochColumn = Column & { cell: (record: EpochRecord, epochs: number) => string };
 
@@ -58,31 +49,4 @@ export function epochTable(
     head: writer.head,
     row: (record, epochs) => writer.row(columns.map(({ cell }) => cell(record, epochs))),
   };
-}
-
-/** The confusion matrix, a row of test digits, and a row of mistakes. */
-export function showResult({ matrix, answers, mistakes }: TestResult, terminal: Terminal): string {
-  const { style } = terminal;
-  const most = Math.max(1, Math.floor((Math.min(terminal.columns, 120) + 2) / (24 + 2)));
-  const parts = [drawMatrix(matrix, style)];
-  parts.push("", digitRow(answers.slice(0, most), terminal));
-  if (mistakes.length > 0) {
-    const count = `${mistakes.length} of ${answers.length.toLocaleString("en")} wrong`;
-    parts.push("", `${count}; the surest:`, digitRow(mistakes.slice(0, most), terminal));
-  }
-  return parts.join("\n");
-}
-
-function digitRow(answers: readonly Answer[], { style }: Terminal): string {
-  const blocks = answers.map((answer) => {
-    const picture = { pixels: answer.pixels, rows: 28, cols: 28 };
-    return `${drawDigit(picture, { ...style, margin: 2 })}\n${caption(answer)}`;
-  });
-  return beside(blocks);
-}
-
-/** `says 7 (99.9 %)`, and what it is where that is something else. */
-function caption({ truth, said, probability }: Answer): string {
-  const says = `says ${said} (${percent(probability)})`;
-  return truth === said ? says : `${says}, is ${truth}`;
 }

@@ -2,19 +2,8 @@
 // file.
 // Not here: what is shown (show.ts), or progress bars (progress.ts).
 
+import type { Terminal } from "../recipe/index.ts";
 import { env } from "../util/env.ts";
-import type { TextStyle } from "../vis/index.ts";
-
-/** Where a command writes, and what its reader can see. */
-export interface Terminal {
-  readonly style: TextStyle;
-  /** Cells in a line. */
-  readonly columns: number;
-  /** Writes text and ends the line. */
-  print(text?: string): void;
-  /** Writes text as it is. */
-  write(text: string): void;
-}
 
 /** Standard output. NO_COLOR and FORCE_COLOR are heeded. */
 export function standardOutput(): Terminal {

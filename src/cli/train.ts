@@ -4,9 +4,19 @@
 
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { type DeviceChoice, device, manualSeed } from "../index.ts";
+import { type DeviceChoice, device } from "../index.ts";
 import { writeFileAtomic } from "../io/index.ts";
 import type { Metrics } from "../metrics/index.ts";
+import {
+  type AnyRecipe,
+  configOf,
+  differing,
+  type Prepared,
+  type RunConfig,
+  type Terminal,
+  UsageError,
+  type Verdict,
+} from "../recipe/index.ts";
 import {
   type Callback,
   type FitResult,
@@ -22,13 +32,9 @@ import { LoadError, NumericError } from "../util/errors.ts";
 import { report, sparkline } from "../vis/index.ts";
 import { Interrupt } from "./interrupt.ts";
 import { terminalProgress } from "./progress.ts";
-import type { AnyRecipe, Prepared, Verdict } from "./recipe.ts";
 import { files, latestRun, makeRun, readConfig, trainedRun, weightsIn } from "./runs.ts";
-import { configOf, differing, type RunConfig } from "./settings.ts";
 import { epochTable } from "./show.ts";
 import { type StepLosses, stepLosses } from "./step-losses.ts";
-import type { Terminal } from "./terminal.ts";
-import { UsageError } from "./usage.ts";
 
 /** What every run can be told besides its recipe's settings. */
 export interface MachineOptions {
@@ -272,10 +278,4 @@ function environment(): Record<string, string | number | boolean> {
   const cores = availableParallelism();
   const system = `${process.platform} ${process.arch}`;
   return { runtime: runtimeName(), system, cores, device: backend.name, ...known };
-}
-
-/** Seeds the generator, so that the weights that are made next follow from the seed. */
-export function seeded<T>(seed: number, make: () => T): T {
-  manualSeed(seed);
-  return make();
 }

@@ -3,19 +3,23 @@
 // Not here: the search (anneal/text), the picture (vis/).
 
 import { join } from "node:path";
+import { tokenizerFile } from "../../examples/language/training.ts";
+import { translateAll } from "../../examples/translate/data.ts";
+import type { TranslationModel } from "../../examples/translate/models.ts";
+import {
+  type TranslateConfig,
+  recipe as translateRecipe,
+  translatorOf,
+} from "../../examples/translate.ts";
 import { noGrad, Tensor } from "../index.ts";
 import { writeFileAtomic } from "../io/index.ts";
+import type { Terminal } from "../recipe/index.ts";
 import { loadTokenizer, type Tokenizer } from "../text/index.ts";
 import { loadWeights } from "../train/index.ts";
 import { ArgumentError } from "../util/errors.ts";
 import { heatMap } from "../vis/index.ts";
-import { tokenizerFile } from "./language-run.ts";
 import { readConfig, trainedRun, weightsIn } from "./runs.ts";
-import type { Terminal } from "./terminal.ts";
 import { type MachineOptions, useMachine } from "./train.ts";
-import { type TranslateConfig, translateRecipe, translatorOf } from "./translate.ts";
-import { translateAll } from "./translation-data.ts";
-import type { TranslationModel } from "./translation-models.ts";
 
 export interface TranslateCommand extends MachineOptions {
   readonly run?: string | undefined;

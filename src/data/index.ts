@@ -1,4 +1,5 @@
 // The public names of anneal/data.
+export { Rng, type RngState } from "../util/rng.ts";
 export { type Arff, type ArffAttribute, parseArff, readArff } from "./arff.ts";
 export { type Collated, collate, mapBatch, type NdArray, type NumericArray } from "./collate.ts";
 export {

@@ -3,8 +3,8 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readPatients } from "../../src/cli/diagnosis-data.ts";
-import { foldedLoss, standardized, stratifiedFolds } from "../../src/cli/diagnosis-folds.ts";
+import { readPatients } from "../../examples/diagnosis/data.ts";
+import { foldedLoss, standardized, stratifiedFolds } from "../../examples/diagnosis/folds.ts";
 import { nn, tensor } from "../../src/index.ts";
 import { anneal, scratch } from "./run.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ColorType, PNG } from "pngjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Ink, inkOf, readDigit, toMnist } from "../../src/cli/digit-image.ts";
+import { type Ink, inkOf, readDigit, toMnist } from "../../examples/mnist/image.ts";
 
 type Paint = (inside: boolean) => [number, number, number, number];
 

@@ -3,7 +3,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { linear, naive, seasonal, solve } from "../../src/cli/baselines.ts";
+import { linear, naive, seasonal, solve } from "../../examples/forecast/baselines.ts";
 import { SeriesWindows } from "../../src/data/index.ts";
 import { anneal, type Outcome, scratch } from "./run.ts";
 

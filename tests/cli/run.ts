@@ -23,7 +23,7 @@ export interface Running {
 
 /** Starts `anneal` with these arguments in a folder. */
 export function start(args: string[], cwd: string, env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, ["--conditions=anneal-source", main, ...args], {
     cwd,
     env: { ...process.env, ANNEAL_DEBUG: "", FORCE_COLOR: undefined, NO_COLOR: undefined, ...env },
   });

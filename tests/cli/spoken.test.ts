@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { readSpoken } from "../../src/cli/spoken-data.ts";
+import { readSpoken } from "../../examples/digits-spoken/data.ts";
 import { anneal, scratch } from "./run.ts";
 
 let place: Awaited<ReturnType<typeof scratch>>;

@@ -3,7 +3,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { wordBaseline } from "../../src/cli/word-baseline.ts";
+import { wordBaseline } from "../../examples/text-classes/baseline.ts";
 import { readLabelled } from "../../src/text/index.ts";
 import { drawPassage } from "../../src/vis/index.ts";
 import { report } from "../../src/vis/report.ts";

