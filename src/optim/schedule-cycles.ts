@@ -67,7 +67,7 @@ export class OneCycleLR extends LRScheduler {
     const index = found < 0 ? this.#phases.length - 1 : found;
     const { end, lr, momentum } = this.#phases[index]!;
     const start = index === 0 ? 0 : this.#phases[index - 1]!.end;
-    const t = (epoch - start) / (end - start);
+    const t = end > start ? (epoch - start) / (end - start) : 1; // a phase of one step is at its end
     const between = ([from, to]: readonly [number, number]) =>
       this.#linear ? from + (to - from) * t : cosine(from, to, t);
     return { lr: between(lr), momentum: this.#momentum ? between(momentum) : undefined };

@@ -247,6 +247,14 @@ describe("schedules", () => {
     expect(optimizer.lr).toBeCloseTo(0.04951936798652623, 6);
   });
 
+  // PyTorch divides by 0 here.
+  it("begins at the top where the way up is one step", () => {
+    const optimizer = optimizerOf();
+    const options = { maxLr: 1, totalSteps: 5, pctStart: 0.2 };
+    const schedule = new optim.OneCycleLR(optimizer, options);
+    expect(lrs(optimizer, schedule, 5)).toEqual([1, 0.853554, 0.500002, 0.14645, 0.000004]);
+  });
+
   const optimizerOf = (lr = 1) => new optim.SGD([weight()], { lr, momentum: 0.9 });
   const lrs = (optimizer: optim.Optimizer, schedule: { step(): void }, steps: number) =>
     Array.from({ length: steps }, () => {
