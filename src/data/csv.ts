@@ -16,6 +16,8 @@ export interface CsvOptions {
 export interface Csv {
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
+  /** The line of the file in which each row begins, the first being 1: for errors to name. */
+  readonly lines: readonly number[];
 }
 
 /**
@@ -39,7 +41,21 @@ export function parseCsv(text: string, { file = "csv", delimiter = "," }: CsvOpt
     const what = `has ${cells.length} cells in line ${line}, its header has ${names.length}`;
     throw new LoadError(file, what);
   }
-  return { header: names, rows: rows.map(({ cells }) => cells) };
+  return {
+    header: names,
+    rows: rows.map(({ cells }) => cells),
+    lines: rows.map(({ line }) => line),
+  };
+}
+
+/**
+ * The cells of a CSV file, gzipped or not, or of one at an address with a checksum.
+ *
+ * @example
+ * const { header, rows } = await readCsv({ from: "esol.csv" });
+ */
+export async function readCsv(source: TextSource, options: CsvOptions = {}): Promise<Csv> {
+  return parseCsv(await textFrom(source), { file: source.from, ...options });
 }
 
 class CsvReader {

@@ -9,6 +9,7 @@ export {
   type NumberTable,
   parseCsv,
   parseTable,
+  readCsv,
   readTable,
   type TableOptions,
 } from "./csv.ts";

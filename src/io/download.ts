@@ -109,8 +109,12 @@ function receive(
   return collect(url, response.body?.getReader(), { limit, alive, broken });
 }
 
-// What is packed small may be large: the limit holds for both.
-function unpack(url: string, bytes: Uint8Array<ArrayBuffer>, limit: number) {
+/** What is in a gzip file. What is packed small may be large: the limit holds for both. */
+export function unpack(
+  url: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  limit = 2 ** 30,
+): Promise<Uint8Array<ArrayBuffer>> {
   const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   const broken = (_: number, cause: Error) => {
     return new LoadError(url, `is no gzip file: ${reasonOf(cause)}`, { cause });

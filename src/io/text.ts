@@ -3,7 +3,7 @@
 // Not here: what a text is about (text/corpora.ts), or tables (data/csv.ts).
 
 import { ArgumentError, LoadError } from "../util/errors.ts";
-import { download } from "./download.ts";
+import { download, unpack } from "./download.ts";
 import { node } from "./node.ts";
 
 /** Where a text comes from, and how it is known to be the right one. */
@@ -19,7 +19,8 @@ export interface TextSource {
 }
 
 /**
- * The text of a UTF-8 file. Throws LoadError for a file that is not there or no UTF-8.
+ * The text of a UTF-8 file, unpacked where it is gzipped. Throws LoadError for a file that is not there or no
+ * UTF-8.
  *
  * @example
  * const text = await readText("shakespeare.txt");
@@ -30,7 +31,8 @@ export async function readText(path: string): Promise<string> {
     const why = cause.code === "ENOENT" ? "is not there" : `cannot be read: ${cause.code}`;
     throw new LoadError(path, why, { cause });
   });
-  return decodeText(bytes, path);
+  const gzipped = bytes[0] === 0x1f && bytes[1] === 0x8b; // no text begins so: 8b goes on a character
+  return decodeText(gzipped ? await unpack(path, Uint8Array.from(bytes)) : bytes, path);
 }
 
 /** The text at a path or an address. Throws LoadError, also for another checksum. */

@@ -1,6 +1,10 @@
 // CSV: quotes, ragged rows, and what becomes of cells that are missing.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { parseCsv, parseTable } from "../../src/data/index.ts";
+import { parseCsv, parseTable, readCsv } from "../../src/data/index.ts";
 
 describe("CSV", () => {
   it("reads quoted cells, line ends of any kind, and no empty lines", () => {
@@ -11,8 +15,19 @@ describe("CSV", () => {
         ["1", "2,\n3", ""],
         ["4", "", "6"],
       ],
+      lines: [2, 5],
     });
     expect(parseCsv("a;b\n1;2\n", { delimiter: ";" }).rows).toEqual([["1", "2"]]);
+  });
+
+  it("reads a gzipped file as what is in it", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "anneal-csv-"));
+    const file = join(folder, "t.csv.gz");
+    await writeFile(file, gzipSync("a,b\n1,2\n"));
+    expect((await readCsv({ from: file })).rows).toEqual([["1", "2"]]);
+    await writeFile(file, gzipSync("a,b\n1,2\n").subarray(0, 12));
+    await expect(readCsv({ from: file })).rejects.toThrow(`${file} is no gzip file`);
+    await rm(folder, { recursive: true });
   });
 
   it.each([
