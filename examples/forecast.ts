@@ -1,16 +1,10 @@
 // The recipe `forecast`: the next values of one column of a table from the last rows of all its
 // columns, by an LSTM, and how much better that is than simple means.
-// Not here: the baselines (forecast/baselines.ts).
+// Not here: reading the table (forecast/data.ts), the baselines (forecast/baselines.ts), or judging by them
+// (forecast/judge.ts).
 
-import { ArgumentError, nn, optim, type Tensor } from "anneal";
-import {
-  DataLoader,
-  type MissingPolicy,
-  type NumberTable,
-  readTable,
-  type SeriesWindow,
-  SeriesWindows,
-} from "anneal/data";
+import { LoadError, nn, optim, Tensor } from "anneal";
+import { type MissingPolicy, readTable } from "anneal/data";
 import { meanAbsoluteError } from "anneal/metrics";
 import {
   choice,
@@ -21,14 +15,12 @@ import {
   type RunConfig,
   seeded,
   seedOf,
-  sourceOf,
-  type Terminal,
   text,
   whole,
 } from "anneal/recipe";
 import { predict } from "anneal/train";
-import { lineChart, table } from "anneal/vis";
-import { type Foretell, linear, naive, seasonal } from "./forecast/baselines.ts";
+import { loaderOf, readSeries, type Scale, scaled, scaleFile } from "./forecast/data.ts";
+import { judge } from "./forecast/judge.ts";
 
 const settings = {
   target: text("the column that is foretold (the last one)", "<column>"),
@@ -50,33 +42,12 @@ const settings = {
   ...fileSettings,
 } as const;
 
-export type ForecastConfig = RunConfig<typeof settings>;
-
-/** ETTh1 (Zhou et al. 2021): two years of a transformer's hours. */
-const published = {
-  from: "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/ETTh1.csv",
-  checksum: "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066",
-};
-
-/** In time: what is trained on comes before what validates, and that before the test. */
-const [trainPart, validationPart] = [0.6, 0.2];
-
-/** How numbers become those of the model, and back. */
-export interface Scale {
-  readonly columns: readonly string[];
-  readonly target: number;
-  readonly mean: readonly number[];
-  readonly deviation: readonly number[];
-}
-
-export const scaleFile = "scale.json";
+type ForecastConfig = RunConfig<typeof settings>;
 
 /** Reads how all columns of a window differ from their last values, and foretells how the target will: a
- *  level that was never trained on (another year) is no stranger than others (Zeng et al. 2022). A
- * linear
- *  layer goes straight from the target's past to its future (Lai et al. 2018), the LSTM adds the
- * rest. */
-export class Forecaster extends nn.Module {
+ *  level that was never trained on (another year) is no stranger than others (Zeng et al. 2022). A linear
+ *  layer goes straight from the target's past to its future (Lai et al. 2018), the LSTM adds the rest. */
+class Forecaster extends nn.Module {
   readonly #target: number;
   lstm: nn.LSTM;
   drop: nn.Dropout;
@@ -132,170 +103,27 @@ export const recipe: Recipe<typeof settings> = {
       test: (terminal) => judge(model, series, config, terminal),
     };
   },
+  predict: {
+    help: "say which values come next",
+    input: {
+      option: "data",
+      takes: "<file>",
+      help: "a CSV table with the columns that the run was trained on",
+    },
+    async run({ input, config, load, read }, { print }) {
+      const scale: Scale = JSON.parse(await read(scaleFile));
+      const { columns, target, mean, deviation } = scale;
+      const rows = await readTable({ from: input }, { columns, missing: config.missing });
+      const { lookback } = config;
+      if (rows.length < lookback) {
+        throw new LoadError(input, `has ${rows.length} rows, the model looks at ${lookback}`);
+      }
+      const model = await load(new Forecaster(columns.length, target, config));
+      const last = scaled(rows, rows.length, scale).slice(-lookback * columns.length);
+      const x = Tensor.from(last, [1, lookback, columns.length]);
+      for (const value of await (await predict(model, x)).data()) {
+        print(String(Number((value * deviation[target]! + mean[target]!).toPrecision(6))));
+      }
+    },
+  },
 };
-
-interface Series {
-  readonly scale: Scale;
-  readonly rows: number;
-  /** What became of missing cells, in words; nothing where none were. */
-  readonly missing: string;
-  readonly windows: Readonly<Record<"train" | "validation" | "test", SeriesWindows>>;
-}
-
-async function readSeries(config: ForecastConfig): Promise<Series> {
-  const source = sourceOf(config, "timeseries/ETTh1.csv", published);
-  const whole = await readTable(source, { missing: config.missing });
-  const rows = config.limit === null ? whole.length : Math.min(whole.length, config.limit);
-  const target = targetOf(whole, config.target);
-  const [first, second] = [trainPart, trainPart + validationPart].map((p) => Math.floor(p * rows));
-  const scale = scaleOf(whole, first!, target);
-  const series = { data: scaled(whole, rows, scale), shape: [rows, whole.columns.length] };
-  const { lookback, horizon, season } = config;
-  if (season > lookback) {
-    throw new ArgumentError("--season", `is ${season}, more than the ${lookback} rows looked at`);
-  }
-  const part = (from: number, to: number) => {
-    return new SeriesWindows(series, { lookback, horizon, target, from, to });
-  };
-  const windows = {
-    train: part(0, first!),
-    validation: part(first!, second!),
-    test: part(second!, rows),
-  };
-  return { scale, rows, missing: missingOf(whole), windows };
-}
-
-/** The column that is foretold. Throws ArgumentError for one that is not there. */
-export function targetOf({ columns }: NumberTable, name: string | null): number {
-  const at = name === null ? columns.length - 1 : columns.indexOf(name);
-  if (at >= 0) return at;
-  const hint = `there are ${columns.join(", ")}`;
-  throw new ArgumentError("--target", `${JSON.stringify(name)} is no column of numbers`, { hint });
-}
-
-const policies: Record<MissingPolicy, string> = {
-  previous: "took the value before",
-  mean: "took the column's mean",
-  drop: "were left out with their rows",
-  error: "",
-};
-
-function missingOf({ missing }: NumberTable): string {
-  const count = Object.values(missing.cells).reduce((sum, n) => sum + n, 0);
-  return count === 0 ? "" : ` (${count} missing cells ${policies[missing.policy]})`;
-}
-
-/** Means and deviations of the rows that are trained on: the others are not known yet. */
-function scaleOf({ columns, values }: NumberTable, rows: number, target: number): Scale {
-  const width = columns.length;
-  const column = (c: number) => Array.from({ length: rows }, (_, row) => values[row * width + c]!);
-  const mean = columns.map((_, c) => column(c).reduce((sum, v) => sum + v, 0) / rows);
-  const deviation = columns.map((_, c) => {
-    const square = column(c).reduce((sum, v) => sum + (v - mean[c]!) ** 2, 0) / rows;
-    return Math.sqrt(square) || 1;
-  });
-  return { columns, target, mean, deviation };
-}
-
-/** The first rows of a table as the model takes them. */
-export function scaled({ values }: NumberTable, rows: number, scale: Scale): Float32Array {
-  const { mean, deviation } = scale;
-  const width = mean.length;
-  return Float32Array.from({ length: rows * width }, (_, i) => {
-    return (values[i]! - mean[i % width]!) / deviation[i % width]!;
-  });
-}
-
-function loaderOf(
-  windows: SeriesWindows,
-  options: { batchSize: number; shuffle?: boolean; seed?: number },
-): DataLoader<SeriesWindow> {
-  return new DataLoader<SeriesWindow>(windows, options);
-}
-
-/** The network beside the baselines on the test windows, in units of deviations. */
-async function judge(
-  model: Forecaster,
-  { windows, scale }: Series,
-  config: ForecastConfig,
-  terminal: Terminal,
-) {
-  const { horizon } = config;
-  const sizes = { horizon, target: scale.target };
-  const said = await (await predict(model, loaderOf(windows.test, { batchSize: 256 }))).data();
-  let next = 0;
-  const network: Foretell = () => Float64Array.from(said.subarray(next, (next += horizon)));
-  const methods: readonly (readonly [string, Foretell])[] = [
-    ["LSTM", network],
-    ["linear", linear(windows.train, sizes)],
-    ["last value", naive(sizes)],
-    ["last season", seasonal(sizes, config.season)],
-  ];
-  const errors = methods.map(([name, foretell]) => ({ name, ...errorsOf(foretell, windows.test) }));
-  const [own] = errors as [(typeof errors)[0]];
-  const best = errors.slice(1).reduce((a, b) => (b.square < a.square ? b : a));
-  const name = scale.columns[scale.target]!;
-  const shown = table(
-    ["", "squared error", "error", `error in ${name}`].map((title, i) => {
-      return { title, align: i > 0 ? ("right" as const) : ("left" as const) };
-    }),
-    errors.map((e) => [
-      e.name,
-      e.square.toFixed(4),
-      e.absolute.toFixed(4),
-      (e.absolute * scale.deviation[scale.target]!).toFixed(3),
-    ]),
-    terminal.style,
-  );
-  const key = (method: string) =>
-    `test${method.replace(/(^| )(\w)/g, (_, __, c) => c.toUpperCase())}`;
-  next = Math.floor(windows.test.length / 2) * horizon;
-  return {
-    value: own.square.toFixed(4),
-    label: "test squared error",
-    shown,
-    result: Object.fromEntries(errors.map((e) => [`${key(e.name)}Mse`, e.square])),
-    facts: [`${best.name} ${best.square.toFixed(4)}`, `mean error ${own.absolute.toFixed(4)}`],
-    files: { "forecast.svg": chartOf(windows.test, methods.slice(0, 3), scale) },
-  };
-}
-
-function errorsOf(
-  foretell: Foretell,
-  windows: SeriesWindows,
-): { square: number; absolute: number } {
-  let [square, absolute, count] = [0, 0, 0];
-  for (let i = 0; i < windows.length; i++) {
-    const window = windows.get(i);
-    foretell(window).forEach((value, h) => {
-      const error = value - Number(window.y.data[h]);
-      square += error * error;
-      absolute += Math.abs(error);
-      count++;
-    });
-  }
-  return { square: square / count, absolute: absolute / count };
-}
-
-/** The window in the middle of the test: what was seen, what came, and what was foretold. */
-function chartOf(
-  windows: SeriesWindows,
-  methods: readonly (readonly [string, Foretell])[],
-  { columns, target, mean, deviation }: Scale,
-): string {
-  const window = windows.get(Math.floor(windows.length / 2));
-  const [rows, width] = window.x.shape as [number, number];
-  const inUnits = (value: number) => value * deviation[target]! + mean[target]!;
-  const past = Array.from({ length: rows }, (_, r) =>
-    inUnits(Number(window.x.data[r * width + target])),
-  );
-  const came = Array.from(window.y.data, (value) => inUnits(Number(value)));
-  const after = came.map((_, h) => rows + h);
-  const lines = methods.map(([label, foretell]) => {
-    return { label, x: after, y: Array.from(foretell(window), inUnits) };
-  });
-  const name = columns[target]!;
-  return lineChart([{ label: name, y: [...past, ...came] }, ...lines], {
-    ...{ title: `${name}: the middle of the test`, x: "row", y: name },
-  });
-}

@@ -1,7 +1,7 @@
 // The recipe `mnist`: 60,000 handwritten digits, and how well 10,000 others are told.
 // Not here: the models (mnist/models.ts), the batches (mnist/data.ts), the test (mnist/result.ts).
 
-import { nn, optim } from "anneal";
+import { nn, optim, tensor } from "anneal";
 import { accuracy } from "anneal/metrics";
 import {
   choice,
@@ -11,11 +11,15 @@ import {
   type RunConfig,
   seeded,
   seedOf,
+  softmax,
   text,
   toggle,
   whole,
 } from "anneal/recipe";
-import { mnistBatches } from "./mnist/data.ts";
+import { predict } from "anneal/train";
+import { bars, drawDigit, percent } from "anneal/vis";
+import { mnistBatches, normalized } from "./mnist/data.ts";
+import { readDigit } from "./mnist/image.ts";
 import { type ModelName, modelNames, models } from "./mnist/models.ts";
 import { testModel } from "./mnist/result.ts";
 import { showResult } from "./mnist/show.ts";
@@ -81,5 +85,25 @@ export const recipe: Recipe<typeof settings> = {
         };
       },
     };
+  },
+  predict: {
+    help: "say which digit a picture shows",
+    input: {
+      option: "image",
+      takes: "<file>",
+      help: "a PNG of one digit, dark on light or light on dark",
+    },
+    async run({ input, config, folder, load }, { style, print }) {
+      const model = await load(models[config.model].make());
+      const { pixels } = await readDigit(input);
+      const x = tensor(normalized(pixels)).reshape(1, 1, 28, 28);
+      const odds = softmax(await (await predict(model, x)).data()); // of 10 digits
+      const said = odds.indexOf(Math.max(...odds));
+      const rows = odds.map((value, digit) => ({ label: String(digit), value }));
+      print(drawDigit({ pixels, rows: 28, cols: 28 }, { ...style, margin: 2 }));
+      print(`\n${bars(rows, style)}\n`);
+      const article = said === 8 ? "an" : "a";
+      print(`${input} shows ${article} ${said} (${percent(odds[said]!)}), says ${folder}`);
+    },
   },
 };

@@ -1,9 +1,9 @@
 // The recipe `translate`: sentences from one language to another, Multi30k's without others; judged
 // by BLEU on the test sentences.
-// Not here: the models (translate/models.ts), the batches (translate/data.ts), or translating one
-// sentence later (anneal translate).
+// Not here: the models (translate/models.ts), or the batches (translate/data.ts).
 
 import { nn, optim, type Tensor } from "anneal";
+import { writeFileAtomic } from "anneal/io";
 import { bleu } from "anneal/metrics";
 import {
   choice,
@@ -17,7 +17,7 @@ import {
   whole,
   word,
 } from "anneal/recipe";
-import type { Tokenizer } from "anneal/text";
+import { parseTokenizer, type Tokenizer } from "anneal/text";
 import { evaluate } from "anneal/train";
 import { table } from "anneal/vis";
 import { tokenizerFile, unheard, warmCosine } from "./language/training.ts";
@@ -27,6 +27,7 @@ import {
   type TranslationModel,
   type TranslationShape,
 } from "./translate/models.ts";
+import { attentionPicture } from "./translate/picture.ts";
 import { TransformerTranslator } from "./translate/transformer.ts";
 
 const models = {
@@ -66,7 +67,12 @@ export const settings = {
 
 export type TranslateConfig = RunConfig<typeof settings>;
 
-export const recipe: Recipe<typeof settings> = {
+const asking = {
+  beams: { ...whole("beginnings that are followed (as trained)", 1), usual: null as number | null },
+  picture: word("where the model looked, as SVG", "<file>", "attention.svg"),
+} as const;
+
+export const recipe: Recipe<typeof settings, typeof asking> = {
   name: "translate",
   help: "translate sentences (Multi30k), with attention",
   settings: settings,
@@ -98,6 +104,21 @@ export const recipe: Recipe<typeof settings> = {
       test: () => judge(model, data, config),
     };
   },
+  predict: {
+    help: "translate a sentence by a trained model",
+    input: { option: "text", takes: "<text>", help: "a sentence in quotes" },
+    settings: asking,
+    async run({ input, options, config, load, read }, { print }) {
+      const tokenizer = parseTokenizer(await read(tokenizerFile));
+      const model = await load(translatorOf(config, tokenizer));
+      const beams = options.beams ?? config.beams;
+      const [said] = await translateAll(model, tokenizer, [input], { beams });
+      print(said);
+      const picture = await attentionPicture(model, tokenizer, input, said!);
+      await writeFileAtomic(options.picture, picture);
+      print(`where it looked: ${options.picture}`);
+    },
+  },
 };
 
 function countsOf({ trainCount, validationCount, test }: Translations): string {
@@ -108,7 +129,7 @@ function countsOf({ trainCount, validationCount, test }: Translations): string {
 }
 
 /** The model of a run, with weights of no meaning yet. */
-export function translatorOf(config: TranslateConfig, tokenizer: Tokenizer): TranslationModel {
+function translatorOf(config: TranslateConfig, tokenizer: Tokenizer): TranslationModel {
   const { model, width, layers, heads } = config;
   const vocabularySize = tokenizer.vocabulary.size;
   const dropout = model === "transformer" ? 0.1 : 0.3;

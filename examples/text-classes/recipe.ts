@@ -1,6 +1,6 @@
 // Recipes that sort texts into classes: `sentiment` (SST-2: is a sentence of a review for or against
 // the film?) and `questions` (TREC: what does a question ask for?).
-// Not here: the models (classifiers.ts), or asking a trained one (anneal predict).
+// Not here: the models (classifiers.ts).
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -29,6 +29,7 @@ import {
   cutWords,
   type Labelled,
   padSequences,
+  parseTokenizer,
   readLabelled,
   type Tokenizer,
   WordTokenizer,
@@ -39,7 +40,7 @@ import { wordBaseline } from "./baseline.ts";
 import { type TextClassifier, type TextClassifierName, textClassifiers } from "./classifiers.ts";
 
 /** What a run's texts are cut by. */
-export const tokenizerFile = "tokenizer.json";
+const tokenizerFile = "tokenizer.json";
 
 /** Lengths are rounded up to multiples of this: each other length is another program. */
 const multipleOf = 8;
@@ -79,24 +80,16 @@ function settingsOf({ model, usual }: Task) {
 
 type TextClassConfig = RunConfig<ReturnType<typeof settingsOf>>;
 
-/** A recipe of texts in classes, and how a trained model is made again. */
-export interface TextClassRecipe extends Recipe<ReturnType<typeof settingsOf>> {
-  readonly classes: readonly string[];
-  open(config: TextClassConfig, tokenizer: Tokenizer): TextClassifier;
-}
-
 interface Sample {
   readonly tokens: Int32Array;
   readonly label: number;
 }
 
 /** The recipe of a task. */
-export function recipeOf(task: Task): TextClassRecipe {
+export function recipeOf(task: Task): Recipe<ReturnType<typeof settingsOf>> {
   const { name, help, classes } = task;
   return {
-    ...{ name, help, classes },
-    settings: settingsOf(task),
-    open: (config, tokenizer) => modelOf(config, tokenizer, classes.length),
+    ...{ name, help, settings: settingsOf(task) },
     async prepare(config) {
       const { epochs, batch, lr, seed } = config;
       const texts = await readTexts(task, config);
@@ -125,6 +118,16 @@ export function recipeOf(task: Task): TextClassRecipe {
         next: (folder) => `ask it: anneal predict ${name} "…" --run ${folder}`,
         test: (terminal) => judge(task, model, tokenizer, texts, terminal),
       };
+    },
+    predict: {
+      help,
+      input: { option: "text", takes: "<text>", help: "a text in quotes" },
+      async run({ input, config, load, read }, { style, columns, print }) {
+        const tokenizer = parseTokenizer(await read(tokenizerFile));
+        const model = await load(modelOf(config, tokenizer, classes.length));
+        const [passage] = await readPassages(model, tokenizer, [{ text: input }], classes);
+        print(drawPassage(passage!, { ...style, width: columns }));
+      },
     },
   };
 }
@@ -167,7 +170,7 @@ function listOf<T>(set: { readonly length: number; get(index: number): T }): T[]
 }
 
 /** The tokens of a text as models read them. */
-export function tokensOf(tokenizer: Tokenizer, text: string): Int32Array {
+function tokensOf(tokenizer: Tokenizer, text: string): Int32Array {
   return tokenizer.encode(text).subarray(0, longest);
 }
 
@@ -257,7 +260,7 @@ async function judge(
 }
 
 /** What a model says of texts, and the words it went by. */
-export async function readPassages(
+async function readPassages(
   model: TextClassifier,
   tokenizer: Tokenizer,
   texts: readonly { readonly text: string; readonly label?: number }[],

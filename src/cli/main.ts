@@ -8,18 +8,23 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { modelNames, models } from "../../examples/mnist/models.ts";
 import { nn } from "../index.ts";
-import { oneOf, optionOf, positive, UsageError, wholeFrom } from "../recipe/index.ts";
+import {
+  type AnyRecipe,
+  oneOf,
+  optionOf,
+  positive,
+  type Settings,
+  UsageError,
+  wholeFrom,
+} from "../recipe/index.ts";
 import { debugLevel } from "../util/env.ts";
 import { AnnealError } from "../util/errors.ts";
+import { ask, canAnswer, withRecipe } from "./ask.ts";
 import { doctor } from "./doctor.ts";
 import { generateText } from "./generate.ts";
-import { predictForecast } from "./predict-forecast.ts";
-import { predictMnist } from "./predict-mnist.ts";
-import { predictText } from "./predict-text.ts";
-import { recipes, textClassRecipes, textRecipes } from "./recipes.ts";
+import { recipes, textRecipes } from "./recipes.ts";
 import { standardOutput } from "./terminal.ts";
 import { evaluateRun, train } from "./train.ts";
-import { translateText } from "./translate-run.ts";
 import { usageOf } from "./usage.ts";
 
 const deviceNames = ["auto", "wasm", "webgpu", "reference"] as const;
@@ -36,18 +41,15 @@ function commands(): Command {
     .version(version())
     .addHelpText("after", "\nBegin with: anneal train mnist");
   addTrain(anneal.command("train").description("train a model on a data set"));
-  addPredict(anneal.command("predict").description("ask a trained model"));
+  const predict = anneal.command("predict").description("ask a trained model");
+  predict.addHelpText("after", "\nOr a run instead of a command: anneal predict RUN INPUT");
+  addAsking(predict, recipes);
   onMachine(anneal.command("evaluate").description("judge a trained run once more"))
     .argument("[run]", "the folder of the run (the last one)")
     .action((run, options) => evaluateRun(recipes, { ...options, run }, terminal));
   addGenerate(anneal.command("generate").description("write with a trained language model"));
-  onMachine(anneal.command("translate").description("translate a sentence by a trained model"))
-    .argument("<text...>", "the sentence; the folder of a run may stand before it")
-    .option("--beams <n>", "beginnings that are followed", wholeFrom("--beams", 1))
-    .option("--picture <file>", "where the model looked, as SVG", "attention.svg")
-    .action((words: string[], options) =>
-      translateText({ ...options, ...runAndText(words) }, terminal),
-    );
+  const translate = recipes.filter(({ name }) => name === "translate");
+  addAsking(anneal, translate);
   anneal
     .command("summary")
     .description("the layers of a model with shapes and counts")
@@ -68,17 +70,21 @@ function commands(): Command {
 function addTrain(parent: Command): void {
   for (const recipe of recipes) {
     const command = parent.command(recipe.name).description(recipe.help);
-    for (const [name, { takes, help, parse }] of Object.entries(recipe.settings)) {
-      const option = optionOf(name);
-      if (takes === undefined) command.option(option, help);
-      else command.option(`${option} ${takes}`, help, parse(option));
-    }
+    addSettings(command, recipe.settings);
     onMachine(command)
       .option("--resume [folder]", "go on with an interrupted run (the last one)")
       .option("--detect-nan", "name the op and layer that make a NaN; slow")
       .action(async (options) => {
         process.exitCode = await train(recipe, options, terminal);
       });
+  }
+}
+
+function addSettings(command: Command, settings: Settings): void {
+  for (const [name, { takes, help, parse }] of Object.entries(settings)) {
+    const option = optionOf(name);
+    if (takes === undefined) command.option(option, help);
+    else command.option(`${option} ${takes}`, help, parse(option));
   }
 }
 
@@ -90,21 +96,17 @@ function onMachine(command: Command): Command {
     .option("--out <folder>", "where the folders of runs lie", "runs");
 }
 
-function addPredict(predict: Command): void {
-  onMachine(predict.command("mnist").description("say which digit a picture shows"))
-    .requiredOption("--image <file>", "a PNG of one digit, dark on light or light on dark")
-    .option("--run <folder>", "the folder of the run (the last one)")
-    .action((options) => predictMnist(options, terminal));
-  for (const recipe of textClassRecipes) {
-    onMachine(predict.command(recipe.name).description(recipe.help))
-      .argument("<text>", "a text")
-      .option("--run <folder>", "the folder of the run (the last one)")
-      .action((text, options) => predictText(recipe, { ...options, text }, terminal));
+/** One command a recipe that can be asked: its input, and its settings. */
+function addAsking(parent: Command, all: readonly AnyRecipe[]): void {
+  for (const recipe of all.filter(canAnswer)) {
+    const { help, input, settings = {} } = recipe.predict;
+    const command = onMachine(parent.command(recipe.name).description(help))
+      .argument("[input...]", `${input.help}; the folder of a run may stand before it`)
+      .option(`--${input.option} ${input.takes}`, "the same")
+      .option("--run <folder>", "the folder of the run (the last one)");
+    addSettings(command, settings);
+    command.action((words: string[], options) => ask(recipe, words, options, terminal));
   }
-  onMachine(predict.command("forecast").description("say which values come next"))
-    .argument("[run]", "the folder of the run (the last one)")
-    .requiredOption("--data <file>", "a CSV table with the columns that the run was trained on")
-    .action((run, options) => predictForecast({ ...options, run }, terminal));
 }
 
 function addGenerate(generate: Command): void {
@@ -122,12 +124,6 @@ function addGenerate(generate: Command): void {
     .option("--top-p <x>", "draw from the fewest that sum to p", positive("--top-p"))
     .option("--seed <n>", "the same seed writes the same (1)", wholeFrom("--seed", 0))
     .action((run, options) => generateText(textRecipes, { ...options, run }, terminal));
-}
-
-/** `RUN "…"`, or `"…"` alone for the last run. */
-function runAndText(words: readonly string[]): { run?: string; text: string } {
-  const [first = "", ...rest] = words;
-  return rest.length > 0 ? { run: first, text: rest.join(" ") } : { text: first };
 }
 
 function atLeastZero(text: string): number {
@@ -162,7 +158,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 const program = commands();
 quietly(program);
 try {
-  await program.parseAsync();
+  await program.parseAsync(await withRecipe(process.argv, recipes));
 } catch (error) {
   process.exitCode = exitCodeOf(error);
 }

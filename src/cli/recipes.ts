@@ -9,7 +9,6 @@ import { recipe as mnist } from "../../examples/mnist.ts";
 import { recipe as names } from "../../examples/names.ts";
 import { recipe as questions } from "../../examples/questions.ts";
 import { recipe as sentiment } from "../../examples/sentiment.ts";
-import type { TextClassRecipe } from "../../examples/text-classes/recipe.ts";
 import { recipe as translate } from "../../examples/translate.ts";
 import type { AnyRecipe } from "../recipe/index.ts";
 
@@ -26,6 +25,3 @@ export const recipes: readonly AnyRecipe[] = [
   diagnosis,
   digitsSpoken,
 ];
-
-/** Those that sort texts into classes. */
-export const textClassRecipes: readonly TextClassRecipe[] = [sentiment, questions];

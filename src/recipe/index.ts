@@ -3,7 +3,7 @@
 
 export { type Answer, type Classified, classified, softmax } from "./classified.ts";
 export { below1, oneOf, positive, UsageError, wholeFrom } from "./options.ts";
-export type { AnyRecipe, Prepared, Recipe, Verdict } from "./recipe.ts";
+export type { AnyRecipe, Asked, Predict, Prepared, Recipe, Verdict } from "./recipe.ts";
 export { seeded } from "./seeded.ts";
 export {
   type Config,

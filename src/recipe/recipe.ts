@@ -2,25 +2,56 @@
 // recipe says this; everything else of a run (its folder, progress, checkpoints, Ctrl-C, resuming,
 // the report) is the same for all (cli/train.ts).
 
+import type { nn } from "../index.ts";
 import type { Metrics } from "../metrics/index.ts";
 import type { Batches, Loss, Model, Scheduler, TrainingOptimizer } from "../train/index.ts";
 import type { ReportRun } from "../vis/index.ts";
-import type { RunConfig, Settings } from "./settings.ts";
+import type { Config, RunConfig, Settings } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** One thing that can be trained. */
-export interface Recipe<S extends Settings = Settings> {
+export interface Recipe<S extends Settings = Settings, A extends Settings = Settings> {
   /** What it is called on the command line. */
   readonly name: string;
   readonly help: string;
   readonly settings: S;
   /** Reads the data and makes the model; weights follow from the seed alone. */
   prepare(config: RunConfig<S>): Promise<Prepared>;
+  /** How a trained model is asked: `anneal predict RUN INPUT`. */
+  readonly predict?: Predict<S, A>;
 }
 
 /** A recipe whose settings nobody needs to know. */
-export interface AnyRecipe extends Omit<Recipe, "prepare"> {
+export interface AnyRecipe extends Omit<Recipe, "prepare" | "predict"> {
   prepare(config: never): Promise<Prepared>;
+  readonly predict?: Omit<Predict, "run"> & {
+    run(asked: never, terminal: Terminal): Promise<void>;
+  };
+}
+
+/** How a trained model of a recipe is asked. */
+export interface Predict<S extends Settings = Settings, A extends Settings = Settings> {
+  readonly help: string;
+  /** What it is asked about; `--option` names it too. */
+  readonly input: { readonly option: string; readonly takes: string; readonly help: string };
+  /** What else can be asked for. */
+  readonly settings?: A;
+  /** Asks, and prints the answer. */
+  run(asked: Asked<S, A>, terminal: Terminal): Promise<void>;
+}
+
+/** A trained run, and what it is asked. */
+export interface Asked<S extends Settings = Settings, A extends Settings = Settings> {
+  /** What the command line gives: a text, or a file's path. Never empty. */
+  readonly input: string;
+  readonly options: Config<A>;
+  /** The settings that the run was trained with. */
+  readonly config: RunConfig<S>;
+  readonly folder: string;
+  /** Puts the run's weights into a model and lets it evaluate. Throws LoadError if they do not fit. */
+  load<M extends nn.Module>(model: M): Promise<M>;
+  /** What the run left beside its weights, by name (see `Prepared.files`). */
+  read(name: string): Promise<string>;
 }
 
 /** All that a run needs. */

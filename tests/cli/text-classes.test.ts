@@ -63,7 +63,33 @@ describe("train sentiment", () => {
     const other = await anneal(["predict", "sentiment", "dull , slow", "--run", run], place.folder);
     expect(other.stdout).toMatch(/\n {2}against \(/);
     const empty = await anneal(["predict", "sentiment", " "], place.folder);
-    expect([empty.code, empty.stderr]).toEqual([2, "ArgumentError: text: is empty\n"]);
+    const usage = "ArgumentError: anneal predict sentiment: needs <text>: a text in quotes\n";
+    const hint = "  hint: anneal predict sentiment --help\n";
+    expect([empty.code, empty.stderr]).toEqual([2, usage + hint]);
+  });
+
+  it("asks the run that is named instead of a recipe, with the input by position or by name", async () => {
+    for (const args of [
+      [run, "dull , slow"],
+      [run, "--text", "dull , slow"],
+      ["sentiment", run, "dull , slow"],
+      ["sentiment", "--run", run, "dull , slow"],
+    ]) {
+      const asked = await anneal(["predict", ...args], place.folder);
+      expect([asked.stderr, asked.stdout], args.join(" ")).toEqual([
+        "",
+        expect.stringMatching(/\n {2}against \(/),
+      ]);
+    }
+    const other = await anneal(["predict", place.folder, "dull"], place.folder);
+    expect(other.stderr).toBe(
+      `LoadError: ${place.folder} is not the folder of a run: no config.json\n`,
+    );
+    const unquoted = await anneal(["predict", "sentiment", "dull", "slow"], place.folder);
+    expect(unquoted.stderr).toBe(
+      "LoadError: dull is not the folder of a run: no config.json\n" +
+        "  hint: an input of several words stands in quotes\n",
+    );
   });
 
   it("names what is not there, and the line that is no class and text", async () => {

@@ -174,6 +174,9 @@ describe("train translate", () => {
       'ArgumentError: readParallel: unknown language "nl"\n  hint: there are de, en\n',
     );
     const empty = await anneal(["translate", run, " "], place.folder);
-    expect(empty.stderr).toBe("ArgumentError: translate: the sentence is empty\n");
+    expect(empty.stderr).toBe(
+      "ArgumentError: anneal predict translate: needs <text>: a sentence in quotes\n" +
+        "  hint: anneal predict translate --help\n",
+    );
   });
 });

@@ -40,7 +40,7 @@ describe("a wrong command line", () => {
     [
       "a missing picture",
       ["predict", "mnist"],
-      "ArgumentError: anneal predict mnist: required option '--image <file>' not specified\n" +
+      "ArgumentError: anneal predict mnist: needs <file>: a PNG of one digit, dark on light or light on dark\n" +
         "  hint: anneal predict mnist --help\n",
     ],
   ])("%s", async (_, args, message) => {
