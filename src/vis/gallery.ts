@@ -50,7 +50,7 @@ export interface Gallery {
 
 /** A gallery as HTML: pictures in data URLs, boxes as SVG above them. */
 export function gallerySection({ title, note, pictures, width }: Gallery): string {
-  const painted = pictures.filter((picture) => !("svg" in picture));
+  const painted = pictures.filter((picture): picture is GalleryPicture => !("svg" in picture));
   const kinds = kindsOf(painted);
   const cards = pictures.map((picture) => {
     if ("svg" in picture) return drawingCard(picture);
@@ -75,7 +75,7 @@ export function gallerySection({ title, note, pictures, width }: Gallery): strin
 export function filters(
   weight: { readonly data: ArrayLike<number>; readonly shape: readonly number[] },
   { title = "What the first layer learned", note = filterNote, width = 56 } = {},
-): Gallery {
+): Gallery & { readonly pictures: readonly GalleryPicture[] } {
   const { data, shape } = weight;
   const [count = 0, channels = 0, rows = 0, cols = 0] = shape;
   if (shape.length !== 4 || (channels !== 1 && channels !== 3)) {
