@@ -3,6 +3,18 @@ export { Rng, type RngState } from "../util/rng.ts";
 export { type Arff, type ArffAttribute, parseArff, readArff } from "./arff.ts";
 export { type Collated, collate, mapBatch, type NdArray, type NumericArray } from "./collate.ts";
 export {
+  adjustBrightness,
+  adjustContrast,
+  adjustHue,
+  adjustSaturation,
+  type ColorJitterOptions,
+  colorJitter,
+  gaussianBlur,
+  type RandomErasingOptions,
+  randomErasing,
+  type Spread,
+} from "./color.ts";
+export {
   type Csv,
   type CsvOptions,
   type MissingPolicy,
@@ -54,6 +66,7 @@ export {
   type Window,
 } from "./image.ts";
 export { DataLoader, type LoaderOptions, type LoaderState } from "./loader.ts";
+export { cutmix, type Labelled, type Mix, type MixOptions, mixup, oneOf } from "./mix.ts";
 export { type Digits, MNIST_CHECKSUMS, type Mnist, type MnistOptions, mnist } from "./mnist.ts";
 export {
   type Mask,

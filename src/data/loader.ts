@@ -31,6 +31,8 @@ export interface LoaderOptions<T, Leaf = Tensor, B = Collated<Awaited<T>, Leaf>>
   batchSampler?: BatchSampler;
   /** From samples to a batch, in place of stacking; what it gives is left as it is. */
   collate?: (samples: Awaited<T>[]) => B | Promise<B>;
+  /** Changes each stacked batch before its arrays become tensors: `mixup`, say. */
+  mix?: (batch: Collated<Awaited<T>, NdArray>, rng: Rng) => Collated<Awaited<T>, NdArray>;
   /** What every stacked array becomes, in place of a tensor; `(array) => array` leaves it. */
   toTensor?: (array: NdArray) => Leaf;
 }
@@ -92,6 +94,9 @@ export class DataLoader<T, Leaf = Tensor, B = Collated<Awaited<T>, Leaf>>
       if (options.batchSampler === undefined || !options[name]) continue;
       throw new ArgumentError("DataLoader", `${name} and batchSampler exclude each other`);
     }
+    if (options.mix !== undefined && options.collate !== undefined) {
+      throw new ArgumentError("DataLoader", "mix and collate exclude each other");
+    }
     this.dataset = dataset;
     this.batchSize = batchSize;
     this.options = { ...options, prefetch, shuffle, seed, dropLast };
@@ -152,7 +157,7 @@ export class DataLoader<T, Leaf = Tensor, B = Collated<Awaited<T>, Leaf>>
     const { epoch, batch: first, length } = this;
     this.fresh = false;
     const batches = this.sampler.batches(epoch);
-    const make = (i: number) => this.make(batches[i] as Uint32Array, epoch);
+    const make = (i: number) => this.make(batches[i] as Uint32Array, epoch, i);
     const queue = new Ahead(make, first, length, this.options.prefetch);
     try {
       for (let i = first; i < length; i++) {
@@ -172,20 +177,26 @@ export class DataLoader<T, Leaf = Tensor, B = Collated<Awaited<T>, Leaf>>
     this.fresh = fresh;
   }
 
-  private async make(indices: Uint32Array, epoch: number): Promise<B> {
+  private async make(indices: Uint32Array, epoch: number, i: number): Promise<B> {
     const { dataset, options } = this;
+    // Four keys name another stream than a sample's three.
+    const rng = () => new Rng(options.seed, epoch, i, 1);
     if (options.collate === undefined && dataset.batch !== undefined) {
-      return this.finish(await dataset.batch(indices));
+      return this.finish(await dataset.batch(indices), rng);
     }
     const samples: T[] = [];
     for (const index of indices)
       samples.push(dataset.get(index, new Rng(options.seed, epoch, index)));
     const ready = await Promise.all(samples);
-    return options.collate === undefined ? this.finish(collate(ready)) : options.collate(ready);
+    return options.collate === undefined
+      ? this.finish(collate(ready), rng)
+      : options.collate(ready);
   }
 
-  private finish(batch: unknown): B {
-    return mapBatch(batch, this.options.toTensor ?? toTensor) as B;
+  private finish(batch: unknown, rng: () => Rng): B {
+    const { mix, toTensor: leaf = toTensor } = this.options;
+    const mixed = mix ? mix(batch as Collated<Awaited<T>, NdArray>, rng()) : batch;
+    return mapBatch(mixed, leaf) as B;
   }
 }
 

@@ -52,6 +52,9 @@ export function normalize(
   });
 }
 
+/** How much red, green and blue count in the brightness of a colour (ITU-R 601). */
+export const LUMA = [0.299, 0.587, 0.114] as const;
+
 /** The brightness of a colour image (ITU-R 601), in one channel or, repeated, in three. */
 export function grayscale({ channels = 1 }: { channels?: 1 | 3 } = {}): SceneTransform {
   return onPixels((image) => {
@@ -59,7 +62,7 @@ export function grayscale({ channels = 1 }: { channels?: 1 | 3 } = {}): SceneTra
     if (from.channels !== 3 && from.channels !== 1) {
       throw new ArgumentError("grayscale", `the image has ${from.channels} channels, not 1 or 3`);
     }
-    const weights = from.channels === 3 ? [0.299, 0.587, 0.114] : [1];
+    const weights = from.channels === 3 ? LUMA : [1];
     const result = blank(image, from.height, from.width, channels);
     const to = geometry(result);
     const round = result.data instanceof Uint8Array;
