@@ -115,7 +115,7 @@ export {
 export * from "./separable.ts";
 export * from "./shaping.ts";
 export type { LoadOptions, StateDict, StateValues } from "./state.ts";
-export { type Summary, type SummaryRow, summary } from "./summary.ts";
+export { type Summary, type SummaryInput, type SummaryRow, summary } from "./summary.ts";
 export * from "./time.ts";
 export * from "./transformer.ts";
 export * from "./transformer-layers.ts";

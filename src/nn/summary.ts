@@ -38,20 +38,25 @@ interface Callable {
   forward: (...inputs: unknown[]) => unknown;
 }
 
+/** What a model is shown for its summary: a shape without the batch axis, or what `forward` takes. */
+export type SummaryInput = Shape | Tensor | Readonly<Record<string, Tensor>>;
+
 /**
- * The layers of a model in the order of its fields, as one forward of the given input shapes goes through
- * them. Nothing is computed, and no state changes.
+ * The layers of a model in the order of its fields, as one forward of the given input goes through them.
+ * Nothing is computed, and no state changes.
  *
  * @example
  * console.log(String(nn.summary(model, [1, 28, 28]))); // a batch axis of 1 is put before it
  */
 export function summary(
   model: Module,
-  inputShape: Shape,
+  input: SummaryInput,
   options: { dtype?: DType; batch?: number } = {},
 ): Summary {
   const { dtype = "float32", batch = 1 } = options;
-  const shapes = outputShapes(model, [batch, ...inputShape], dtype);
+  const isShape = (of: SummaryInput): of is Shape => Array.isArray(of);
+  const given = isShape(input) ? zeros([batch, ...input], { dtype }) : input;
+  const shapes = outputShapes(model, given);
   const counted = new Set<Tensor>();
   const named = model.namedModules();
   const rows: SummaryRow[] = [];
@@ -74,7 +79,7 @@ function belongsToChild(module: Module, path: string): boolean {
 }
 
 // Records the outputs of all modules while the model runs in a trace that is thrown away.
-function outputShapes(model: Module, shape: Shape, dtype: DType): Map<Module, Shape> {
+function outputShapes(model: Module, input: unknown): Map<Module, Shape> {
   const found = new Map<Module, Shape>();
   if (typeof (model as Partial<Callable>).forward !== "function") {
     throw new ArgumentError("summary", `${model.constructor.name} has no forward`);
@@ -95,9 +100,7 @@ function outputShapes(model: Module, shape: Shape, dtype: DType): Map<Module, Sh
       };
       restore.push(registerForwardHook(module, record));
     }
-    withTrace(trace, () =>
-      noGrad(() => (model as Module & Callable).forward(zeros(shape, { dtype }))),
-    );
+    withTrace(trace, () => noGrad(() => (model as Module & Callable).forward(input)));
   } finally {
     for (const undo of trace.undo) undo();
     for (const undo of restore) undo();

@@ -40,10 +40,10 @@ export interface GalleryDrawing extends Pick<GalleryPicture, "caption" | "tone">
 }
 
 /** Pictures side by side. */
-export interface Gallery {
+export interface Gallery<P = GalleryPicture | GalleryDrawing> {
   readonly title: string;
   readonly note?: string | undefined;
-  readonly pictures: readonly (GalleryPicture | GalleryDrawing)[];
+  readonly pictures: readonly P[];
   /** How wide pictures are shown, in pixels of the page; without it by their own size. */
   readonly width?: number | undefined;
 }
@@ -75,7 +75,7 @@ export function gallerySection({ title, note, pictures, width }: Gallery): strin
 export function filters(
   weight: { readonly data: ArrayLike<number>; readonly shape: readonly number[] },
   { title = "What the first layer learned", note = filterNote, width = 56 } = {},
-): Gallery & { readonly pictures: readonly GalleryPicture[] } {
+): Gallery<GalleryPicture> {
   const { data, shape } = weight;
   const [count = 0, channels = 0, rows = 0, cols = 0] = shape;
   if (shape.length !== 4 || (channels !== 1 && channels !== 3)) {

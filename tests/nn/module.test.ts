@@ -242,4 +242,19 @@ describe("summary", () => {
     expect(await model.norm.num_batches_tracked!.item()).toBe(0);
     expect(Object.hasOwn(model.fc, "forward")).toBe(false);
   });
+
+  it("takes what a forward takes where that is no one tensor of floats", () => {
+    class Pair extends nn.Module {
+      embed = new nn.Embedding(5, 3);
+      forward({ ids, weight }: { ids: Tensor; weight: Tensor }): Tensor {
+        return this.embed.forward(ids).mul(weight);
+      }
+    }
+    const ids = tensor([[0, 4]], { dtype: "int32" });
+    const { rows } = nn.summary(new Pair(), { ids, weight: zeros(1, 2, 1) });
+    expect(rows.map(({ outputShape }) => outputShape)).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ]);
+  });
 });
