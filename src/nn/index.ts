@@ -77,6 +77,7 @@ export {
   Unflatten,
 } from "./linear.ts";
 export { LoRALinear, type LoRAOptions } from "./lora.ts";
+export * from "./loss-boxes.ts";
 export * from "./loss-classes.ts";
 export * from "./loss-modules.ts";
 export * from "./loss-more.ts";
