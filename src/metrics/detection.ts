@@ -1,5 +1,5 @@
-// Mean average precision of detected boxes, as COCO (Lin et al. 2014) and Pascal VOC (Everingham et
-// al. 2010) count it. Plain numbers. Not here: detecting, or non-maximum suppression.
+// Mean average precision of detected boxes, and the curves behind it, as COCO (Lin et al. 2014) and Pascal
+// VOC (Everingham et al. 2010) count them. Plain numbers. Not here: detecting, or non-maximum suppression.
 
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 
@@ -68,7 +68,7 @@ export function meanAveragePrecision(
   truths: readonly Objects[],
   options: DetectionOptions = {},
 ): DetectionScores {
-  check(detections, truths);
+  check("meanAveragePrecision", detections, truths);
   const { iouThresholds = cocoThresholds, interpolation = "coco", maxDetections = 100 } = options;
   const perClass = new Map<number, number>();
   const tables: { precision: number[]; recall: number[] }[] = [];
@@ -79,10 +79,8 @@ export function meanAveragePrecision(
     );
     const table = { precision: [] as number[], recall: [] as number[] };
     for (const threshold of iouThresholds) {
-      const hits = pictures.flatMap((picture) => match(picture, threshold));
-      hits.sort((a, b) => b.score - a.score);
-      const wanted = pictures.reduce((sum, { boxes }) => sum + boxes.length, 0);
-      const { precision, recall } = curve(hits, wanted);
+      const { precision, recall } = tally(pictures, threshold);
+      fall(precision);
       table.precision.push(areas[interpolation](precision, recall));
       table.recall.push(recall.at(-1) ?? 0);
     }
@@ -100,6 +98,54 @@ export function meanAveragePrecision(
     recall: mean(tables.map((table) => mean(table.recall))),
     perClass,
   };
+}
+
+/** How precision falls as more is found: after each detection of a class, from the highest score on. */
+export interface DetectionCurve {
+  readonly scores: readonly number[];
+  readonly precision: readonly number[];
+  readonly recall: readonly number[];
+}
+
+/**
+ * Precision and recall of one class over all pictures, as detections of ever lower scores count; what
+ * {@link meanAveragePrecision} takes the area of. Recall is NaN where nothing was to be found.
+ *
+ * @throws as meanAveragePrecision; ArgumentError for a threshold outside of 0 to 1.
+ *
+ * @example
+ * const { scores, precision, recall } = detectionCurve(found, there, 1);
+ */
+export function detectionCurve(
+  detections: readonly Detections[],
+  truths: readonly Objects[],
+  label: number,
+  options: Pick<DetectionOptions, "maxDetections"> & { readonly iouThreshold?: number } = {},
+): DetectionCurve {
+  const op = "detectionCurve";
+  check(op, detections, truths);
+  const { iouThreshold = 0.5, maxDetections = 100 } = options;
+  if (!(iouThreshold >= 0 && iouThreshold <= 1)) {
+    throw new ArgumentError(op, `iouThreshold must be from 0 to 1, got ${iouThreshold}`);
+  }
+  const pictures = truths.map((truth, i) => pictureOf(label, detections[i]!, truth, maxDetections));
+  return tally(pictures, iouThreshold);
+}
+
+/** Hits of all pictures by score, and what they amount to one after another. */
+function tally(pictures: readonly Picture[], threshold: number) {
+  const hits = pictures.flatMap((picture) => match(picture, threshold));
+  hits.sort((a, b) => b.score - a.score);
+  const wanted = pictures.reduce((sum, { boxes }) => sum + boxes.length, 0);
+  const [scores, precision, recall]: [number[], number[], number[]] = [[], [], []];
+  let right = 0;
+  hits.forEach((hit, i) => {
+    if (hit.right) right++;
+    scores.push(hit.score);
+    precision.push(right / (i + 1));
+    recall.push(right / wanted);
+  });
+  return { scores, precision, recall };
 }
 
 const cocoThresholds = Array.from({ length: 10 }, (_, i) => (50 + 5 * i) / 100);
@@ -137,19 +183,11 @@ function match({ found, boxes }: Picture, threshold: number): Hit[] {
   });
 }
 
-/** Precision, made not to rise from right to left, and recall after each detection. */
-function curve(hits: readonly Hit[], wanted: number): { precision: number[]; recall: number[] } {
-  const [precision, recall]: [number[], number[]] = [[], []];
-  let right = 0;
-  hits.forEach((hit, i) => {
-    if (hit.right) right++;
-    precision.push(right / (i + 1));
-    recall.push(right / wanted);
-  });
+/** Precision, made not to rise from left to right. */
+function fall(precision: number[]): void {
   for (let i = precision.length - 2; i >= 0; i--) {
     precision[i] = Math.max(precision[i]!, precision[i + 1]!);
   }
-  return { precision, recall };
 }
 
 type Area = (precision: readonly number[], recall: readonly number[]) => number;
@@ -172,8 +210,7 @@ function mean(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0) / values.length;
 }
 
-function check(detections: readonly Detections[], truths: readonly Objects[]): void {
-  const op = "meanAveragePrecision";
+function check(op: string, detections: readonly Detections[], truths: readonly Objects[]): void {
   if (detections.length !== truths.length) {
     throw new ArgumentError(op, `detections of ${detections.length} pictures for ${truths.length}`);
   }

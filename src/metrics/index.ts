@@ -42,9 +42,11 @@ export {
 export {
   type Box,
   boxIou,
+  type DetectionCurve,
   type DetectionOptions,
   type DetectionScores,
   type Detections,
+  detectionCurve,
   meanAveragePrecision,
   type Objects,
 } from "./detection.ts";

@@ -234,6 +234,28 @@ describe("boxes", () => {
     expect(score.map75).toBeNaN();
   });
 
+  it("the curve behind it: each detection of the class, the surest first", () => {
+    const at = (x: number): metrics.Box => [x, 0, x + 10, 10];
+    const found = [
+      { boxes: [at(0), at(1), at(20)], scores: [0.9, 0.8, 0.3], labels: [0, 0, 0] },
+      { boxes: [at(0), at(20)], scores: [0.7, 0.95], labels: [0, 1] },
+    ];
+    const there = [
+      { boxes: [at(0), at(20)], labels: [0, 0] },
+      { boxes: [at(2), at(40)], labels: [0, 0] },
+    ];
+    const { scores, precision, recall } = metrics.detectionCurve(found, there, 0);
+    expect(scores).toEqual([0.9, 0.8, 0.7, 0.3]);
+    expect(precision).toEqual([1, 1 / 2, 2 / 3, 3 / 4]);
+    expect(recall).toEqual([1 / 4, 1 / 4, 2 / 4, 3 / 4]);
+    const strict = metrics.detectionCurve(found, there, 0, { iouThreshold: 0.9 });
+    expect(strict.recall.at(-1)).toBe(2 / 4);
+    expect(metrics.detectionCurve(found, there, 7).scores).toEqual([]);
+    expect(() => metrics.detectionCurve(found, there, 0, { iouThreshold: 2 })).toThrow(
+      "detectionCurve: iouThreshold must be from 0 to 1, got 2",
+    );
+  });
+
   it("overlap of boxes", () => {
     expect(metrics.boxIou([0, 0, 10, 10], [5, 0, 15, 10])).toBeCloseTo(1 / 3, 12);
     expect(metrics.boxIou([0, 0, 10, 10], [10, 0, 20, 10])).toBe(0);
