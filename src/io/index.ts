@@ -26,4 +26,5 @@ export {
   writeSafetensorsFile,
 } from "./safetensors-file.ts";
 export type { TensorInfo } from "./safetensors-header.ts";
+export { parseTar, type TarFile } from "./tar.ts";
 export { decodeText, linesOf, readText, type TextSource, textFrom } from "./text.ts";

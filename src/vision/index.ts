@@ -1,0 +1,12 @@
+// The public names of anneal/vision.
+export { type Cifar, type CifarPictures, parseCifar, readCifar } from "./cifar.ts";
+export { type DecodeOptions, decodePicture } from "./decode.ts";
+export { type FileTree, openFiles } from "./files.ts";
+export {
+  type FolderEntry,
+  type FolderSample,
+  ImageFolder,
+  type ImageFolderOptions,
+  PICTURE_EXTENSIONS,
+} from "./folder.ts";
+export { type MaskOptions, readMask } from "./mask.ts";
