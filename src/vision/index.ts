@@ -10,3 +10,4 @@ export {
   PICTURE_EXTENSIONS,
 } from "./folder.ts";
 export { type MaskOptions, readMask } from "./mask.ts";
+export { batchedNms, nms } from "./nms.ts";
