@@ -39,9 +39,9 @@ function sidesOf(boxes: Tensor) {
 }
 
 /**
- * 1 - GIoU (Rezatofighi et al. 2019): boxes that do not touch still learn in which direction the other one lies.
- * input and target (…, 4) as left, top, right, bottom; losses (…), their mean where nothing else is said.
- * As torchvision.ops.generalized_box_iou_loss, whose reduction is "none".
+ * 1 - GIoU (Rezatofighi et al. 2019): boxes that do not touch still learn in which direction the other one
+ * lies. input and target (…, 4) as left, top, right, bottom; losses (…), their mean where nothing else is
+ * said. As torchvision.ops.generalized_box_iou_loss, whose reduction is "none".
  *
  * @throws ShapeError for shapes that differ, or are not (…, 4).
  *
@@ -88,10 +88,10 @@ export interface GaussianFocalOptions extends LossOptions {
 }
 
 /**
- * The focal loss of heat maps (Law and Deng 2018; Zhou et al. 2019): of logits with p = sigmoid(x), a target of 1
- * costs -(1 - p)^α log p, every other target t costs -(1 - t)^β p^α log(1 - p), so that places near a peak are
- * hardly punished. A mean divides by the number of peaks (at least 1), as these papers do. input and target have
- * one shape, often (B, C, H, W).
+ * The focal loss of heat maps (Law and Deng 2018; Zhou et al. 2019): of logits with p = sigmoid(x), a
+ * target of 1 costs -(1 - p)^α log p, every other target t costs -(1 - t)^β p^α log(1 - p), so that places
+ * near a peak are hardly punished. A mean divides by the number of peaks (at least 1), as these papers do.
+ * input and target have one shape, often (B, C, H, W).
  *
  * @throws ShapeError for shapes that differ; ArgumentError for a negative alpha or beta.
  *

@@ -5,8 +5,8 @@ import { type Box, boxIou } from "../metrics/index.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 
 /**
- * The indices of the boxes that stay, from the highest score on: each that overlaps none of those before it by more
- * than `iouThreshold`. Of equal scores the first comes first. As torchvision.ops.nms.
+ * The indices of the boxes that stay, from the highest score on: each that overlaps none of those before it
+ * by more than `iouThreshold`. Of equal scores the first comes first. As torchvision.ops.nms.
  *
  * @throws ShapeError for other numbers of boxes and scores; ArgumentError for a threshold outside of 0 to 1.
  *
