@@ -1,5 +1,7 @@
 // The public names of anneal/vision.
+export type { Annotation, BoxOptions } from "./boxes.ts";
 export { type Cifar, type CifarPictures, parseCifar, readCifar } from "./cifar.ts";
+export { type Coco, parseCoco, readCoco } from "./coco.ts";
 export { type DecodeOptions, decodePicture } from "./decode.ts";
 export { type FileTree, openFiles } from "./files.ts";
 export {
@@ -11,3 +13,4 @@ export {
 } from "./folder.ts";
 export { type MaskOptions, readMask } from "./mask.ts";
 export { batchedNms, nms } from "./nms.ts";
+export { parseVoc, readNames, readVoc, type VocOptions } from "./voc.ts";
