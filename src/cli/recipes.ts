@@ -6,6 +6,7 @@ import { recipe as forecast } from "../../examples/forecast.ts";
 import type { TextRecipe } from "../../examples/language/training.ts";
 import { recipe as lm } from "../../examples/lm.ts";
 import { recipe as mnist } from "../../examples/mnist.ts";
+import { recipe as molecules } from "../../examples/molecules.ts";
 import { recipe as names } from "../../examples/names.ts";
 import { recipe as questions } from "../../examples/questions.ts";
 import { recipe as sentiment } from "../../examples/sentiment.ts";
@@ -24,4 +25,5 @@ export const recipes: readonly AnyRecipe[] = [
   forecast,
   diagnosis,
   digitsSpoken,
+  molecules,
 ];
