@@ -1,7 +1,8 @@
-// The recipe `molecules`: what a molecule does (dissolve in water, pass into the brain, disturb a cell), told from
-// its formula by a network whose messages run along the bonds. Several networks train side by side, each on its own
-// split of the data, so that the figure has a spread.
-// Not here: reading SMILES (molecules/rdkit.ts, data.ts), graphs as numbers (graph.ts), the network (model.ts).
+// The recipe `molecules`: what a molecule does (dissolve in water, pass into the brain, disturb a cell),
+// told from its formula by a network whose messages run along the bonds. Several networks train side by
+// side, each on its own split of the data, so that the figure has a spread.
+// Not here: reading SMILES (molecules/rdkit.ts, data.ts), graphs as numbers (graph.ts), the network
+// (model.ts).
 
 import { LoadError, nn, optim, zeros } from "anneal";
 import {
@@ -101,13 +102,16 @@ export const recipe: Recipe<typeof settings> = {
     const totalSteps = epochs * train.length;
     const parts = Object.values(splits[0]!).map(({ length }) => length);
     const left = [
-      bad.length > 0 ? `, ${bad.length} skipped that are no molecules` : "",
-      unlabelled > 0 ? `, ${unlabelled} left out of which nothing was measured` : "",
+      ...(bad.length > 0 ? [`${bad.length} skipped that cannot be read`] : []),
+      ...(unlabelled > 0 ? [`${unlabelled} left out of which nothing was measured`] : []),
     ];
     return {
       model,
       summary: nn.summary(model, graphsOf([Array(networks).fill(samples[0]!.graph)])),
-      data: `${set.title}: ${samples.length} molecules, ${parts.join(" / ")} by ${set.split} split${left.join("")}`,
+      data: [
+        `${set.title}: ${samples.length} molecules, ${parts.join(" / ")} by ${set.split} split`,
+        ...left,
+      ].join(", "),
       method: `AdamW, one cycle to ${lr}, batch ${batch}, ${networks} networks side by side, seed ${seed}`,
       ...{ epochs, train, validation, optimizer, loss: measuredLoss(set.kind, units.spread) },
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps }),

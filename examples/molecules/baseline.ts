@@ -1,5 +1,5 @@
-// What the network is held against: linear models on what chemists have thought of before, numbers about the whole
-// molecule (descriptors) and which neighbourhoods of atoms it has (fingerprints).
+// What the network is held against: linear models on what chemists have thought of before, numbers about
+// the whole molecule (descriptors) and which neighbourhoods of atoms it has (fingerprints).
 // Not here: the network (model.ts).
 
 import { nn, noGrad, optim, Tensor, zeros } from "anneal";

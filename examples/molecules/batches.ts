@@ -33,7 +33,8 @@ export function unitsOf(
   };
 }
 
-/** Batches of R molecules at a time, one for each network. With a seed they come in another order each epoch. */
+/** Batches of R molecules at a time, one for each network. With a seed they come in another order each
+ *  epoch. */
 export function loaderOf(
   samples: readonly Sample[],
   parts: readonly (readonly number[])[],

@@ -1,5 +1,6 @@
-// The sets of `molecules` (MoleculeNet, Wu et al. 2018): tables of SMILES with what was measured, and the parts to
-// train, to validate and to test. Not here: what a molecule is (rdkit.ts), or numbers for a network (graph.ts).
+// The sets of `molecules` (MoleculeNet, Wu et al. 2018): tables of SMILES with what was measured, and the
+// parts to train, to validate and to test. Not here: what a molecule is (rdkit.ts), or numbers for a
+// network (graph.ts).
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -124,7 +125,7 @@ export interface ReadOptions {
   readonly skipBad: boolean;
 }
 
-/** Reads a set. Throws LoadError, with file and line, for a SMILES that is none and a label that cannot be. */
+/** Reads a set. Throws LoadError, with file and line, for a SMILES that is none or a label that cannot be. */
 export async function readMolecules(
   set: MoleculeSet,
   { data, limit, skipBad }: ReadOptions,
@@ -182,7 +183,7 @@ function sampleOf(
   return { molecule, graph: graphOf(molecule), labels: labels as readonly number[] };
 }
 
-/** A label, or what is wrong with it. Yes and no are 1 and 0; a cell may only be empty among several tasks. */
+/** A label, or what is wrong with it. Yes and no are 1 and 0; cells may be empty among several tasks. */
 function labelOf(cell: string, { kind, range, tasks }: MoleculeSet, column: string) {
   const text = cell.trim();
   if (text === "" && Object.keys(tasks).length > 1) return Number.NaN;

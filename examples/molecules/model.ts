@@ -1,5 +1,6 @@
-// The network of `molecules`: messages run along the bonds of a molecule, from arrow to arrow and never straight
-// back (D-MPNN, Yang et al. 2019, "Analyzing learned molecular representations for property prediction").
+// The network of `molecules`: messages run along the bonds of a molecule, from arrow to arrow and never
+// straight back (D-MPNN, Yang et al. 2019, "Analyzing learned molecular representations for property
+// prediction").
 // Not here: what atoms and bonds are in numbers (graph.ts).
 
 import { cat, nn, stack, type Tensor, where, zeros } from "anneal";
@@ -42,7 +43,7 @@ export class MoleculeNet extends nn.Module {
     const first = this.start.forward(cat([atoms.indexSelect(0, from), bonds], 1)); // (E, H)
     let arrows = first.relu();
     for (let t = 1; t < this.depth; t++) {
-      const come = arrived(arrows, graph).indexSelect(0, from); // (E, H): all that reach where an arrow begins
+      const come = arrived(arrows, graph).indexSelect(0, from); // (E, H): at where it begins
       const passed = this.pass.forward(come.sub(reversed(arrows)));
       arrows = this.dropout.forward(first.add(passed).relu());
     }
@@ -84,7 +85,8 @@ export class Committee extends nn.Module {
 /** What a committee takes: of each network its graph, `0.atoms`, `0.bonds`, … */
 export type NamedGraphs = Readonly<Record<string, Tensor>>;
 
-/** B rows of R molecules, one for each network, as what a committee takes: all its graphs have the same size. */
+/** B rows of R molecules, one for each network, as what a committee takes: all its graphs have the same
+ *  size. */
 export function graphsOf(rows: readonly (readonly Graph[])[]): NamedGraphs {
   const groups = rows[0]!.map((_, k) => rows.map((row) => row[k]!));
   const room = roomFor(groups);
@@ -119,8 +121,8 @@ function reversed(arrows: Tensor): Tensor {
     .reshape([count, width]);
 }
 
-/** The mean over what was measured: half the squared error in the units of the spread, or the cross entropy of
- *  yes and no. A target that is NaN was not measured. */
+/** The mean over what was measured: the squared error in units of the spread, or the cross entropy of yes
+ *  and no. A target that is NaN was not measured. */
 export function measuredLoss(kind: "number" | "yes or no", spread?: Tensor) {
   return (said: Tensor, target: Tensor): Tensor => {
     const unknown = target.isnan();

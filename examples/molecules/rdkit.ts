@@ -126,7 +126,7 @@ export class Chemistry {
     }
   }
 
-  /** 43 numbers that chemists have thought of: weight, polar surface, estimated log P, counts of rings, … */
+  /** 43 numbers that chemists have thought of: weight, polar surface, estimated log P, rings, … */
   descriptors({ smiles }: Molecule): { names: readonly string[]; values: readonly number[] } {
     const found = this.#with(smiles, (handle) => JSON.parse(plain(handle.get_descriptors())));
     const values = Object.values(found as Record<string, number>);
@@ -188,8 +188,8 @@ export class Chemistry {
     return { ...molecule, scaffold: this.#scaffoldOf(raw, molecule) };
   }
 
-  /** Ends that are in no ring are cut off until none is left; what a double bond holds stays (Bemis and Murcko
-   *  1996, as RDKit reads it). Each cut bond leaves hydrogens. */
+  /** Ends that are in no ring are cut off until none is left; what a double bond holds stays (Bemis and
+   *  Murcko 1996, as RDKit reads it). Each cut bond leaves hydrogens. */
   #scaffoldOf(raw: Raw, { atoms, bonds }: Omit<Molecule, "scaffold">): string {
     const kept = scaffoldAtoms(atoms, bonds);
     if (kept.size === 0) return "";

@@ -1,5 +1,5 @@
-// What the report of `molecules` shows: molecules that were told well and badly, drawn, and what was said against
-// what was measured. Not here: the figures (../molecules.ts).
+// What the report of `molecules` shows: molecules that were told well and badly, drawn, and what was said
+// against what was measured. Not here: the figures (../molecules.ts).
 
 import { meter, rocCurve } from "anneal/metrics";
 import { type Gallery, type GalleryDrawing, lineChart, percent } from "anneal/vis";

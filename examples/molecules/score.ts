@@ -1,4 +1,5 @@
-// How good answers about molecules are: root mean squared errors, or areas under ROC curves, over what was measured.
+// How good answers about molecules are: root mean squared errors, or areas under ROC curves, over what was
+// measured.
 // Not here: drawing them (report.ts).
 
 import { auroc, meter, rootMeanSquaredError } from "anneal/metrics";

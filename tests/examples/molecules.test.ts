@@ -1,5 +1,5 @@
-// The recipe `molecules`, small: what RDKit says of formulas, graphs whose answers hang on no order and no company,
-// splits that leak nothing, what is learned of made-up solubilities, and bad tables.
+// The recipe `molecules`, small: what RDKit says of formulas, graphs whose answers hang on no order and no
+// company, splits that leak nothing, what is learned of made-up solubilities, and bad tables.
 import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -142,7 +142,8 @@ describe("the network", () => {
   });
 
   it("loses by what was measured alone", async () => {
-    const [said, truth] = [tensor([[0.5, -2], [1, 3]]), tensor([[1, Number.NaN], [0, 1]])]; // biome-ignore format: rows
+    const said = tensor([[0.5, -2], [1, 3]]); // biome-ignore format: rows
+    const truth = tensor([[1, Number.NaN], [0, 1]]); // biome-ignore format: rows
     const known = nn.bceWithLogits(tensor([0.5, 1, 3]), tensor([1, 0, 1]));
     const weight = nn.parameter(said);
     const loss = measuredLoss("yes or no")(weight, truth);
