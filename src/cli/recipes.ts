@@ -1,5 +1,6 @@
 // All that `anneal train` can train: a line for each recipe of examples/. Not here: what each is.
 
+import { recipe as cifar10 } from "../../examples/cifar10.ts";
 import { recipe as diagnosis } from "../../examples/diagnosis.ts";
 import { recipe as digitsSpoken } from "../../examples/digits-spoken.ts";
 import { recipe as forecast } from "../../examples/forecast.ts";
@@ -18,6 +19,7 @@ export const textRecipes: readonly TextRecipe[] = [lm, names];
 
 export const recipes: readonly AnyRecipe[] = [
   mnist,
+  cifar10,
   ...textRecipes,
   sentiment,
   questions,

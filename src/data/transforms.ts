@@ -23,7 +23,9 @@ export function compose(...transforms: readonly Transform[]): Transform {
 export function toFloat(): SceneTransform {
   return onPixels((image) => {
     if (image.data instanceof Float32Array) return image;
-    return { ...image, data: Float32Array.from(image.data, (pixel) => pixel / 255) };
+    const data = new Float32Array(image.data.length);
+    for (let i = 0; i < data.length; i++) data[i] = image.data[i] / 255;
+    return { ...image, data };
   });
 }
 
