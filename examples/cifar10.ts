@@ -1,5 +1,5 @@
 // The recipe `cifar10`: what a small picture shows, an aeroplane, a frog, a ship … (CIFAR-10, Krizhevsky
-// 2009), by a residual network of 20 layers (He et al. 2016). Not here: reading the pictures
+// 2009), by a residual network of 20 layers (He et al. 2016). Not here: reading them
 // (cifar10/data.ts), and the report on what was learned (cifar10/result.ts).
 
 import { nn, optim, type Tensor, tensor } from "anneal";
@@ -122,12 +122,14 @@ export const recipe: Recipe<typeof settings> = {
     const options = { lr, momentum: 0.9, nesterov: true, weightDecay: 5e-4 };
     const optimizer = new optim.SGD(model.parameters(), options);
     const batches = loader(train, augmented, { batchSize: batch, shuffle: true, seed });
+    const [a, b, c] = [train, validation, test].map(({ count }) => count.toLocaleString("en"));
+    const parts = `${a} to train, ${b} to validate, ${c} to test`;
     const left = bad.length > 0 ? `, ${bad.length} left out (first ${bad[0]})` : "";
     return {
       model,
       summary: nn.summary(model, [3, side, side]),
-      data: `${source}: ${train.count} to train, ${validation.count} to validate, ${test.count} to test${left}`,
-      method: `SGD with Nesterov's momentum, one cycle to ${lr}, batch ${batch}, seed ${seed}, crops and flips`,
+      data: `${source}: ${parts}${left}`,
+      method: `Nesterov's momentum, one cycle to ${lr}, batch ${batch}, seed ${seed}, crops and flips`,
       ...{ epochs, train: batches, validation: loader(validation, asInput), optimizer },
       loss: (logits, y) => nn.crossEntropy(logits as Tensor, y, { labelSmoothing: smoothing }),
       metrics: { accuracy: accuracy() },

@@ -34,8 +34,8 @@ describe("a wrong command line", () => {
     ],
     [
       "an unknown data set",
-      ["train", "cifar"],
-      "ArgumentError: anneal train: unknown command 'cifar'\n  hint: anneal train --help\n",
+      ["train", "imagenet"],
+      "ArgumentError: anneal train: unknown command 'imagenet'\n  hint: anneal train --help\n",
     ],
     [
       "a missing picture",
@@ -48,7 +48,7 @@ describe("a wrong command line", () => {
   });
 
   it("shows a stack only when asked", async () => {
-    const { code, stderr } = await anneal(["train", "cifar"], tmpdir(), { ANNEAL_DEBUG: "1" });
+    const { code, stderr } = await anneal(["train", "imagenet"], tmpdir(), { ANNEAL_DEBUG: "1" });
     expect(code).toBe(2);
     expect(stderr).toContain("    at ");
   });
