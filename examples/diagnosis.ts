@@ -13,13 +13,14 @@ import {
 } from "anneal/metrics";
 import {
   choice,
+  folderOf,
+  folderSettings,
   number,
   part,
   type Recipe,
   seeded,
   seedOf,
   type Terminal,
-  text,
   type Verdict,
   whole,
 } from "anneal/recipe";
@@ -39,7 +40,7 @@ const settings = {
   weightDecay: number("how much weights shrink", 0.1),
   dropout: part("of hidden units", 0.2),
   seed: seedOf("the folds, weights and dropout"),
-  data: text("the folder of the tables", "<folder>"),
+  ...folderSettings,
 } as const;
 
 const stepsOfEpoch = 20;
@@ -50,7 +51,7 @@ export const recipe: Recipe<typeof settings> = {
   settings,
   async prepare(config) {
     const { set, folds, repeats, units, epochs, lr, weightDecay, dropout, seed } = config;
-    const patients = await readPatients(set, config.data);
+    const patients = await readPatients(set, await folderOf(config, sources[set].published));
     const tests = stratifiedFolds(patients.ill, { folds, repeats, seed });
     const x = standardized(patients, tests); // (F, N, D)
     const width = patients.columns.length;

@@ -8,18 +8,26 @@ import { accuracy } from "anneal/metrics";
 import {
   choice,
   classified,
+  folderOf,
+  folderSettings,
   number,
   type Recipe,
   seeded,
   seedOf,
   type Terminal,
-  text,
   type Verdict,
   whole,
 } from "anneal/recipe";
 import { predict } from "anneal/train";
 import { drawMatrix, percent } from "anneal/vis";
-import { type Clip, frames, mels, readSpoken, type Spoken } from "./digits-spoken/data.ts";
+import {
+  type Clip,
+  frames,
+  mels,
+  published,
+  readSpoken,
+  type Spoken,
+} from "./digits-spoken/data.ts";
 
 const settings = {
   model: choice<"conv">("", ["conv"], "conv"),
@@ -28,7 +36,7 @@ const settings = {
   lr: number("the highest learning rate of the cycle", 4e-3),
   width: whole("channels of the first layer", 24),
   seed: seedOf("weights, order, dropout and masks"),
-  data: text("the folder of the recordings", "<folder>"),
+  ...folderSettings,
 } as const;
 
 /** Three blocks of convolutions over (B, 1, mels, frames). Training covers a band and a span. */
@@ -67,7 +75,7 @@ export const recipe: Recipe<typeof settings> = {
   settings,
   async prepare(config) {
     const { epochs, batch, lr, width, seed } = config;
-    const spoken = await readSpoken(config.data);
+    const spoken = await readSpoken(await folderOf(config, published));
     const { train, validation, test } = spoken;
     const loader = (clips: readonly Clip[], shuffle: boolean) => {
       const samples = new ArrayDataset(

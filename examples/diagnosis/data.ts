@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LoadError } from "anneal";
 import { readArff, readTable } from "anneal/data";
-import { inDataFolder } from "anneal/recipe";
+import { type Published, publishedAt } from "anneal/recipe";
 
 /** A table of patients; a number that is not known is NaN. */
 export interface Patients {
@@ -24,6 +24,7 @@ interface Source {
   readonly title: string;
   /** Which classes a clinician would call them. */
   readonly classes: readonly [well: string, ill: string];
+  readonly published: Published;
   read(path: string): Promise<{ columns: readonly string[]; rows: readonly Row[]; ill: number[] }>;
 }
 
@@ -38,11 +39,23 @@ const clevelandKinds: Readonly<Record<string, number | null>> = {
   thal: 0,
 };
 
+const github = "https://raw.githubusercontent.com";
+
 export const sources = {
   wdbc: {
     file: "wdbc.csv",
     title: "breast masses, 30 measures of cell nuclei (WDBC)",
     classes: ["benign", "malignant"],
+    published: {
+      name: "WDBC",
+      place: "tabular",
+      files: [
+        {
+          from: `${github}/scikit-learn/scikit-learn/1.7.2/sklearn/datasets/data/breast_cancer.csv`,
+          name: "wdbc.csv",
+        },
+      ],
+    },
     /** The first line counts rows and columns; the last column is 0 where the mass is malignant. */
     async read(path) {
       const [head = "", ...lines] = (await readFile(path, "utf8")).trim().split(/\r?\n/);
@@ -64,6 +77,16 @@ export const sources = {
     file: "diabetes.arff",
     title: "diabetes of Pima women",
     classes: ["negative", "positive"],
+    published: {
+      name: "Pima",
+      place: "tabular",
+      files: [
+        {
+          from: `${github}/renatopp/arff-datasets/master/classification/diabetes.arff`,
+          name: "diabetes.arff",
+        },
+      ],
+    },
     async read(path) {
       const { attributes, rows } = await readArff({ from: path });
       const columns = attributes.slice(0, -1).map(({ name }) => name);
@@ -80,6 +103,13 @@ export const sources = {
     file: "cleveland-heart.csv",
     title: "heart disease, Cleveland",
     classes: ["healthy", "diseased"],
+    // UCI's own files have other codes; this one is known as heart.csv.
+    published: {
+      name: "Cleveland",
+      place: "tabular",
+      files: [],
+      page: "https://archive.ics.uci.edu/dataset/45/heart+disease",
+    },
     /** This copy's target is 1 for the healthy: they reach higher heart rates (158 against 139), have less
      *  pain under strain and fewer narrowed vessels. */
     async read(path) {
@@ -115,15 +145,12 @@ export type PatientSet = keyof typeof sources;
 /** Reads one of the tables. Rows that are there twice are taken once. */
 export async function readPatients(
   name: PatientSet,
-  data: string | null,
+  folder: string,
 ): Promise<Patients & { readonly twice: number }> {
-  const { file, read }: Source = sources[name];
-  const folder = data ?? inDataFolder("tabular");
-  const path = folder === undefined ? file : join(folder, file);
+  const { file, read, published }: Source = sources[name];
+  const path = join(folder, file);
   if (!existsSync(path)) {
-    throw new LoadError(path, "is not there", {
-      hint: `--data FOLDER with ${file}, or set ANNEAL_DATA`,
-    });
+    throw new LoadError(path, "is not there", { hint: publishedAt(published) });
   }
   const { columns, rows, ill } = await read(path);
   const seen = new Set<string>();

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { LoadError, noGrad, Tensor } from "anneal";
 import { amplitudeToDB, melSpectrogram } from "anneal/audio";
 import { type NdArray, readWav } from "anneal/data";
-import { inDataFolder } from "anneal/recipe";
+import { type Published, publishedAt } from "anneal/recipe";
 
 /** Mel bands, and frames of 10 ms: what is longer is cut, what is shorter stands in the middle of silence. */
 export const mels = 40;
@@ -14,6 +14,18 @@ export const frames = 64;
 
 const sampleRate = 8000;
 const hop = 80;
+
+/** Free Spoken Digit Dataset (Jackson et al. 2018), CC BY-SA 4.0. */
+export const published: Published = {
+  name: "FSDD",
+  place: "speech/fsdd",
+  files: [
+    {
+      from: "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.tar.gz",
+      inside: "free-spoken-digit-dataset-1.0.10/recordings",
+    },
+  ],
+};
 
 export interface Clip {
   readonly file: string;
@@ -35,10 +47,8 @@ export interface Spoken {
 }
 
 /** Reads all recordings of a folder. */
-export async function readSpoken(data: string | null): Promise<Spoken> {
-  const folder = data ?? inDataFolder("speech/fsdd");
-  const hint = "--data FOLDER of recordings named DIGIT_SPEAKER_INDEX.wav, or set ANNEAL_DATA";
-  if (folder === undefined) throw new LoadError("digits-spoken", "has no data", { hint });
+export async function readSpoken(folder: string): Promise<Spoken> {
+  const hint = `recordings are named DIGIT_SPEAKER_INDEX.wav; ${publishedAt(published)}`;
   const names = await readdir(folder).catch((cause: Error) => {
     throw new LoadError(folder, "cannot be read", { hint, cause });
   });

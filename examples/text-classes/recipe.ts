@@ -9,17 +9,19 @@ import { ArrayDataset, DataLoader, MapDataset, randomSplit, toTensor } from "ann
 import { accuracy, confusionMatrix } from "anneal/metrics";
 import {
   choice,
-  inDataFolder,
+  folderOf,
+  folderSettings,
   limitTo,
   number,
+  type Published,
   part,
+  publishedAt,
   type Recipe,
   type RunConfig,
   seeded,
   seedOf,
   softmax,
   type Terminal,
-  text,
   type Verdict,
   whole,
 } from "anneal/recipe";
@@ -56,6 +58,8 @@ export interface Task {
   readonly classes: readonly string[];
   /** The files of the three parts; without one to validate, a tenth of the training texts does. */
   readonly files: { readonly train: string; readonly validation?: string; readonly test: string };
+  /** Where the files are to be had. */
+  readonly source: Published;
   readonly model: TextClassifierName;
   /** What others reached, in words. */
   readonly published: string;
@@ -74,7 +78,7 @@ function settingsOf({ model, usual }: Task) {
     blind: part("of the words that are hidden at each step", usual.blind),
     seed: seedOf("weights, order, dropout and hidden words"),
     limit: limitTo("training texts", 20),
-    data: text("the folder of the files", "<folder>"),
+    ...folderSettings,
   } as const;
 }
 
@@ -147,10 +151,12 @@ interface Texts {
   readonly test: readonly Labelled[];
 }
 
-async function readTexts({ name, files, classes }: Task, config: TextClassConfig): Promise<Texts> {
-  const folder = config.data ?? inDataFolder("sentiment");
-  const hint = `--data FOLDER with ${Object.values(files).join(", ")}, or set ANNEAL_DATA`;
-  if (folder === undefined) throw new LoadError(name, "has no data", { hint });
+async function readTexts(
+  { source, files, classes }: Task,
+  config: TextClassConfig,
+): Promise<Texts> {
+  const folder = await folderOf(config, source);
+  const hint = `--data FOLDER with ${Object.values(files).join(", ")}; ${publishedAt(source)}`;
   const read = (file: string) => {
     const path = join(folder, file);
     if (!existsSync(path)) throw new LoadError(path, "is not there", { hint });

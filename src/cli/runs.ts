@@ -15,6 +15,7 @@ export const files = {
   result: "result.json",
   weights: "model.safetensors",
   report: "report.html",
+  skipped: "skipped.json",
   checkpoints: "checkpoints",
 } as const;
 

@@ -13,6 +13,7 @@ import {
   differing,
   type Prepared,
   type RunConfig,
+  type Skipped,
   type Terminal,
   UsageError,
   type Verdict,
@@ -135,6 +136,8 @@ async function prepare(recipe: AnyRecipe, options: TrainOptions): Promise<Job> {
   for (const [name, content] of Object.entries(prepared.files ?? {})) {
     await writeFileAtomic(join(folder, name), content);
   }
+  const { skipped = [] } = prepared;
+  if (skipped.length > 0) await writeJson(join(folder, files.skipped), skipped);
   return { ...prepared, recipe, folder, config };
 }
 
@@ -155,10 +158,12 @@ function refuseOthers({ settings }: AnyRecipe, options: TrainOptions, config: Ru
   });
 }
 
-function introduce({ folder, summary, data, method }: Job, { print }: Terminal): void {
+function introduce(job: Job, { print }: Terminal): void {
+  const { folder, summary, data, method, skipped = [] } = job;
   print(String(summary));
   print();
   print(`data   ${data}`);
+  if (skipped.length > 0) print(`bad    ${skippedText(skipped)}; all in ${files.skipped}`);
   print(`recipe ${method}`);
   print(`run    ${folder}`);
   print();
@@ -234,7 +239,7 @@ function bound(bar: ProgressReporter): Omit<ProgressReporter, "epoch"> {
 }
 
 async function save(
-  { recipe, folder, config, model, summary, method }: Job,
+  { recipe, folder, config, model, summary, method, skipped = [] }: Job,
   { history, steps }: FitResult<Metrics>,
   verdict: Verdict,
   { losses }: StepLosses,
@@ -245,12 +250,13 @@ async function save(
   const metadata = { task, ...(config.model ? { model: String(config.model) } : {}) };
   await saveWeights(model, join(folder, files.weights), metadata);
   await writeJson(join(folder, files.history), history);
+  const left = skipped.length > 0 ? [`${skipped.length} bad items left out`] : [];
   const page = report({
     title: [recipe.name === "mnist" ? "MNIST" : recipe.name, config.model]
       .filter(Boolean)
       .join(", "),
     headline: { value, label },
-    facts: [...facts, `${steps.toLocaleString("en")} steps`, `${Math.round(seconds)} s`],
+    facts: [...facts, ...left, `${steps.toLocaleString("en")} steps`, `${Math.round(seconds)} s`],
     history,
     stepLosses: losses,
     ...parts,
@@ -263,7 +269,18 @@ async function save(
     await writeFileAtomic(join(folder, name), content);
   }
   // Last, since it says that the run is finished.
-  await writeJson(join(folder, files.result), { ...result, steps, seconds });
+  await writeJson(join(folder, files.result), {
+    ...result,
+    ...(skipped.length > 0 ? { skipped: skipped.length } : {}),
+    steps,
+    seconds,
+  });
+}
+
+/** `2 left out; the first: cat.png is no PNG`. */
+function skippedText([first, ...others]: readonly Skipped[]): string {
+  const count = (others.length + 1).toLocaleString("en");
+  return `${count} left out; the first: ${first!.file} ${first!.reason}`;
 }
 
 function writeJson(path: string, value: unknown): Promise<void> {

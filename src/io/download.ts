@@ -38,7 +38,7 @@ export async function download(
     const bytes = await readIfThere(kept);
     if (bytes !== undefined && (await sha256(bytes)) === wanted) return bytes;
   }
-  const sent = await transfer(url, limit, timeout);
+  const sent = await fetchBytes(url, { limit, timeout });
   const bytes = gzip ? await unpack(url, sent, limit) : sent;
   const found = await sha256(bytes);
   if (found !== wanted) {
@@ -69,10 +69,13 @@ async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | unde
   );
 }
 
-async function transfer(
+/**
+ * What an address gives, unchecked: prefer `download` where the checksum is known. Throws LoadError for an
+ * answer other than 200 and for a broken transfer.
+ */
+export async function fetchBytes(
   url: string,
-  limit: number,
-  timeout: number,
+  { limit = 2 ** 30, timeout = 60_000 }: Pick<DownloadOptions, "limit" | "timeout"> = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const control = new AbortController();
   const giveUp = () => control.abort(new Error(`no byte in ${timeout} ms`));

@@ -9,7 +9,14 @@ export {
   readCheckpointFile,
   writeCheckpoint,
 } from "./checkpoint.ts";
-export { cacheFolder, type DownloadOptions, download } from "./download.ts";
+export {
+  cacheFolder,
+  type DownloadOptions,
+  download,
+  fetchBytes,
+  unpack as gunzip,
+} from "./download.ts";
+export { sha256 } from "./hash.ts";
 export {
   parseSafetensors,
   type ReadOptions,
@@ -28,3 +35,4 @@ export {
 export type { TensorInfo } from "./safetensors-header.ts";
 export { parseTar, type TarFile } from "./tar.ts";
 export { decodeText, linesOf, readText, type TextSource, textFrom } from "./text.ts";
+export { parseZip, type ZipFile } from "./zip.ts";

@@ -3,7 +3,15 @@
 
 export { type Answer, type Classified, classified, softmax } from "./classified.ts";
 export { below1, oneOf, positive, UsageError, wholeFrom } from "./options.ts";
-export type { AnyRecipe, Asked, Predict, Prepared, Recipe, Verdict } from "./recipe.ts";
+export {
+  type FolderConfig,
+  folderOf,
+  folderSettings,
+  type Published,
+  type PublishedFile,
+  publishedAt,
+} from "./published.ts";
+export type { AnyRecipe, Asked, Predict, Prepared, Recipe, Skipped, Verdict } from "./recipe.ts";
 export { seeded } from "./seeded.ts";
 export {
   type Config,
@@ -19,6 +27,7 @@ export {
   type Setting,
   type Settings,
   seedOf,
+  skipBadOf,
   text,
   toggle,
   whole,

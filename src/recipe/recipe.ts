@@ -74,10 +74,19 @@ export interface Prepared {
   readonly clipNorm?: number;
   /** What a user of the weights needs beside them, by name: a tokenizer, say. */
   readonly files?: Readonly<Record<string, string>>;
+  /** What was left out since it could not be read (`skipBadOf`): counted, named and kept with the run. */
+  readonly skipped?: readonly Skipped[];
   /** What to do with the trained model, for the last line but one. */
   readonly next?: (folder: string) => string;
   /** Judges the model as it is now. */
   test(terminal: Terminal): Promise<Verdict>;
+}
+
+/** An item that could not be read, as `readAll` lists it. */
+export interface Skipped {
+  readonly file: string;
+  /** The rest of the sentence that begins with the file's name. */
+  readonly reason: string;
 }
 
 /** How good a model is. */
