@@ -22,7 +22,8 @@ import { AnnealError } from "../util/errors.ts";
 import { ask, canAnswer, withRecipe } from "./ask.ts";
 import { doctor } from "./doctor.ts";
 import { generateText } from "./generate.ts";
-import { recipes, textRecipes } from "./recipes.ts";
+import { withOwnRecipe } from "./own-recipe.ts";
+import { recipes as shipped, textRecipes } from "./recipes.ts";
 import { standardOutput } from "./terminal.ts";
 import { evaluateRun, train } from "./train.ts";
 import { usageOf } from "./usage.ts";
@@ -35,17 +36,20 @@ function version(): string {
   return JSON.parse(readFileSync(path, "utf8")).version;
 }
 
-function commands(): Command {
+function commands(recipes: readonly AnyRecipe[]): Command {
   const anneal = new Command("anneal")
     .description("Deep learning for TypeScript: train, try out, look into.")
     .version(version())
     .addHelpText("after", "\nBegin with: anneal train mnist");
-  addTrain(anneal.command("train").description("train a model on a data set"));
+  const train = anneal.command("train").description("train a model on a data set");
+  train.addHelpText("after", "\nOr a file that exports a recipe: anneal train ./mine.ts");
+  addTrain(train, recipes);
   const predict = anneal.command("predict").description("ask a trained model");
   predict.addHelpText("after", "\nOr a run instead of a command: anneal predict RUN INPUT");
   addAsking(predict, recipes);
   onMachine(anneal.command("evaluate").description("judge a trained run once more"))
     .argument("[run]", "the folder of the run (the last one)")
+    .option("--recipe <file>", "the file of a recipe of your own, of which the run is")
     .action((run, options) => evaluateRun(recipes, { ...options, run }, terminal));
   addGenerate(anneal.command("generate").description("write with a trained language model"));
   const translate = recipes.filter(({ name }) => name === "translate");
@@ -67,7 +71,7 @@ function commands(): Command {
 }
 
 /** One command a recipe: its settings, and what every run can be told. */
-function addTrain(parent: Command): void {
+function addTrain(parent: Command, recipes: readonly AnyRecipe[]): void {
   for (const recipe of recipes) {
     const command = parent.command(recipe.name).description(recipe.help);
     addSettings(command, recipe.settings);
@@ -155,10 +159,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-const program = commands();
-quietly(program);
 try {
-  await program.parseAsync(await withRecipe(process.argv, recipes));
+  const { argv, recipes } = await withOwnRecipe({ argv: process.argv, recipes: shipped });
+  const program = commands(recipes);
+  quietly(program);
+  await program.parseAsync(await withRecipe(argv, recipes));
 } catch (error) {
   process.exitCode = exitCodeOf(error);
 }

@@ -18,8 +18,8 @@ const [STORED, DEFLATED] = [0, 8];
 const endLength = 22;
 
 /**
- * The files of an archive in the order of its directory. Rejects with LoadError that names the byte for what is
- * no archive, for one that is cut off or encrypted, and for a file of another length than it says.
+ * The files of an archive in the order of its directory. Rejects with LoadError that names the byte for
+ * what is no archive, for one that is cut off or encrypted, and for a file of another length than it says.
  *
  * @example
  * for (const { name, bytes } of await parseZip(await readFile("set.zip"), "set.zip")) console.log(name);

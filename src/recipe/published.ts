@@ -27,7 +27,7 @@ export interface PublishedFile {
   readonly from: string;
   /** SHA-256 in hex; without it the first answer is taken, and what it was is written down. */
   readonly sha256?: string;
-  /** What the file is called in the folder. Without it the address gives an archive: .tar, .tar.gz or .zip. */
+  /** What the file is called in the folder. Without it the address gives an archive: tar, tar.gz or zip. */
   readonly name?: string;
   /** The folder within the archive that is meant; all of it without. */
   readonly inside?: string;
@@ -99,7 +99,7 @@ interface Mark {
   readonly known: boolean;
 }
 
-/** Whether all of a data set was fetched before, from the same addresses, with the checksums that are known. */
+/** Whether all of a data set was fetched before, from these addresses, with the checksums that are known. */
 async function isFetched(folder: string, { files }: Published): Promise<boolean> {
   const text = await readFile(join(folder, markName), "utf8").catch(() => "[]");
   const marks = JSON.parse(text) as readonly Mark[];

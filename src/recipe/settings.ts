@@ -92,8 +92,8 @@ export function limitTo(what: string, least: number): Setting<number | null> {
   return { takes: "<n>", help, parse, fits: (value) => value === null || fits(value), usual: null };
 }
 
-/** Whether single items that cannot be read are left out and counted; without it the first stops the run before
- *  it trains. A recipe that has it gives what was left out as `Prepared.skipped`. */
+/** Whether single items that cannot be read are left out and counted; without it the first stops the run
+ *  before it trains. A recipe that has it gives what was left out as `Prepared.skipped`. */
 export function skipBadOf(what: string): Setting<boolean> {
   return toggle(`leave out ${what} that cannot be read, and count them`);
 }

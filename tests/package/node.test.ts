@@ -124,6 +124,11 @@ describe("the packed package", () => {
     expect(judged).toContain(/test accuracy 0\.\d+/.exec(told)![0]);
   });
 
+  it("trains a recipe of the user's own by the installed command line", () => {
+    const anneal = join(consumer, "node_modules/.bin/anneal");
+    expect(run(anneal, "train", "./recipe.js", "--epochs", "40")).toMatch(/slope (2\.9|3\.0)\d \(/);
+  });
+
   it("finds its worker threads", () => {
     const env = { ...process.env, ANNEAL_THREADS: "2" };
     const anneal = join(consumer, "node_modules/.bin/anneal");
