@@ -77,6 +77,14 @@ export const recipe: Recipe<typeof settings> = {
           ],
           report: {
             confusion: { matrix: test.matrix },
+            figures: [
+              {
+                name: "test accuracy",
+                value: test.accuracy.toFixed(4),
+                published: "0.9905",
+                source: "LeNet-5 (LeCun et al. 1998)",
+              },
+            ],
             mistakes: test.mistakes.slice(0, 40).map(({ pixels, truth, said, probability }) => {
               const picture = { pixels, rows: 28, cols: 28 };
               return { picture, truth: String(truth), said: String(said), probability };

@@ -28,6 +28,6 @@ export const recipe = recipeOf({
     ],
   },
   model: "conv",
-  published: "published: convolutions on random vectors 91.2 %",
+  published: { value: 0.912, source: "convolutions on random vectors (Kim 2014)" },
   usual: { epochs: 12, lr: 2e-3, width: 200, dropout: 0.4, blind: 0.1 },
 });

@@ -21,6 +21,9 @@ export const recipe = recipeOf({
     ],
   },
   model: "lstm",
-  published: "published: naive Bayes 81.8 %, convolutions on random vectors 82.7 %",
+  published: {
+    value: 0.827,
+    source: "convolutions on random vectors, trained on phrases too (Kim 2014)",
+  },
   usual: { epochs: 5, lr: 3e-3, width: 100, dropout: 0.5, blind: 0.2 },
 });

@@ -25,6 +25,8 @@ interface Source {
   /** Which classes a clinician would call them. */
   readonly classes: readonly [well: string, ill: string];
   readonly published: Published;
+  /** What its authors reached. */
+  readonly reached: { readonly accuracy: number; readonly source: string };
   read(path: string): Promise<{ columns: readonly string[]; rows: readonly Row[]; ill: number[] }>;
 }
 
@@ -55,6 +57,10 @@ export const sources = {
           name: "wdbc.csv",
         },
       ],
+    },
+    reached: {
+      accuracy: 0.975,
+      source: "three measures, tenfold cross-validation (Street et al. 1993)",
     },
     /** The first line counts rows and columns; the last column is 0 where the mass is malignant. */
     async read(path) {
@@ -87,6 +93,10 @@ export const sources = {
         },
       ],
     },
+    reached: {
+      accuracy: 0.76,
+      source: "ADAP, sensitivity and specificity, 576 to train (Smith et al. 1988)",
+    },
     async read(path) {
       const { attributes, rows } = await readArff({ from: path });
       const columns = attributes.slice(0, -1).map(({ name }) => name);
@@ -110,6 +120,7 @@ export const sources = {
       files: [],
       page: "https://archive.ics.uci.edu/dataset/45/heart+disease",
     },
+    reached: { accuracy: 0.77, source: "discriminant function (Detrano et al. 1989)" },
     /** This copy's target is 1 for the healthy: they reach higher heart rates (158 against 139), have less
      *  pain under strain and fewer narrowed vessels. */
     async read(path) {

@@ -45,13 +45,27 @@ export async function judge(
   const key = (method: string) =>
     `test${method.replace(/(^| )(\w)/g, (_, __, c) => c.toUpperCase())}`;
   next = Math.floor(windows.test.length / 2) * horizon;
+  const chart = chartOf(windows.test, methods.slice(0, 3), scale);
   return {
     value: own.square.toFixed(4),
     label: "test squared error",
     shown,
     result: Object.fromEntries(errors.map((e) => [`${key(e.name)}Mse`, e.square])),
     facts: [`${best.name} ${best.square.toFixed(4)}`, `mean error ${own.absolute.toFixed(4)}`],
-    files: { "forecast.svg": chartOf(windows.test, methods.slice(0, 3), scale) },
+    files: { "forecast.svg": chart },
+    report: {
+      drawings: [{ title: `${name}: the middle of the test`, svg: chart }],
+      figures: [
+        {
+          name: "test squared error, in deviations",
+          value: own.square.toFixed(4),
+          baseline: errors
+            .slice(1)
+            .map((e) => `${e.square.toFixed(4)} (${e.name})`)
+            .join(", "),
+        },
+      ],
+    },
   };
 }
 
