@@ -43,6 +43,7 @@ const workers = {
   "backend/remote/worker": "src/backend/wasm/worker.ts",
   "backend/remote/wasm-host": "src/backend/remote/wasm-host.ts",
   "backend/remote/webgpu-host": "src/backend/remote/webgpu-host.ts",
+  "data/data-worker": "src/data/data-worker.ts",
 };
 
 /** A file named x.page.ts takes the place of x.ts in what pages load. */
@@ -177,6 +178,7 @@ const node: UserConfig = {
     wasm: "src/wasm/index.ts",
     worker: "src/backend/wasm/worker.ts",
     "wasm-host": "src/backend/remote/wasm-host.ts",
+    "data-worker": "src/data/data-worker.ts",
     cli: "src/cli/main.ts",
   },
   platform: "node",

@@ -91,3 +91,4 @@ export { type SeriesOptions, type SeriesWindow, SeriesWindows } from "./series.t
 export { toTensor } from "./tensors.ts";
 export { compose, grayscale, normalize, toFloat } from "./transforms.ts";
 export { parseWav, readWav, type Wav } from "./wav.ts";
+export { WorkerDataset, type WorkerOptions } from "./workers.ts";

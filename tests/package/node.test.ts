@@ -61,7 +61,7 @@ describe("the packed package", () => {
     expect(named.filter((file) => !existsSync(join(installed, file)))).toEqual([]);
     expect(existsSync(join(installed, "LICENSE"))).toBe(true);
     const workers = ["backend/wasm/worker", "backend/remote/worker", "backend/remote/wasm-host"];
-    workers.push("backend/remote/webgpu-host");
+    workers.push("backend/remote/webgpu-host", "data/data-worker", "node/data-worker");
     for (const worker of [...workers, "node/worker", "node/wasm-host"]) {
       expect(existsSync(join(installed, "dist", `${worker}.js`)), worker).toBe(true);
     }
