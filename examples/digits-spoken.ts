@@ -1,7 +1,7 @@
 // The recipe `digits-spoken`: which digit somebody says (FSDD, six speakers), by a convolutional network over
 // log-mel spectrograms. Not here: reading the recordings (digits-spoken/data.ts).
 
-import { nn, noGrad, optim, type Tensor } from "anneal";
+import { nn, noGrad, optim, Tensor } from "anneal";
 import { frequencyMask, timeMask } from "anneal/audio";
 import { ArrayDataset, DataLoader, MapDataset, type NdArray } from "anneal/data";
 import { accuracy } from "anneal/metrics";
@@ -12,19 +12,24 @@ import {
   folderSettings,
   number,
   type Recipe,
+  type Setting,
   seeded,
   seedOf,
+  softmax,
   type Terminal,
+  toggle,
   type Verdict,
   whole,
 } from "anneal/recipe";
 import { predict } from "anneal/train";
-import { drawMatrix, percent } from "anneal/vis";
+import { bars, drawMatrix, percent } from "anneal/vis";
 import {
   type Clip,
   frames,
+  heardOf,
   mels,
   published,
+  readSound,
   readSpoken,
   type Spoken,
 } from "./digits-spoken/data.ts";
@@ -38,6 +43,9 @@ const settings = {
   seed: seedOf("weights, order, dropout and masks"),
   ...folderSettings,
 } as const;
+
+/** What spectrograms are scaled by. */
+const scaleFile = "scale.json";
 
 /** Three blocks of convolutions over (B, 1, mels, frames). Training covers a band and a span. */
 class SpokenNet extends nn.Module {
@@ -69,7 +77,7 @@ class SpokenNet extends nn.Module {
   }
 }
 
-export const recipe: Recipe<typeof settings> = {
+export const recipe: Recipe<typeof settings, { resample: Setting<boolean> }> = {
   name: "digits-spoken",
   help: "tell which digit is said (FSDD: six speakers, recordings 0 to 4 of each test)",
   settings,
@@ -100,8 +108,30 @@ export const recipe: Recipe<typeof settings> = {
       loss: nn.crossEntropy,
       metrics: { accuracy: accuracy() },
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps: epochs * batches.length }),
+      files: { [scaleFile]: JSON.stringify(spoken.scale) },
+      next: (folder) => `ask it: anneal predict ${folder} FILE.wav`,
       test: (terminal) => judge(model, loader(test, false), spoken, terminal),
     };
+  },
+  predict: {
+    help: "say which digit is said",
+    input: { option: "sound", takes: "<file>", help: "a WAV file of one digit" },
+    settings: { resample: toggle("take a file of another rate than 8 kHz") },
+    async run({ input, options, config, load, read }, { style, print }) {
+      const model = await load(new SpokenNet(config.width));
+      const wave = await readSound(input, { resampled: options.resample });
+      const { data, shape } = await heardOf(wave, JSON.parse(await read(scaleFile)));
+      const x = Tensor.from(data, [1, ...shape]);
+      const odds = softmax(await (await predict(model, x)).data()); // of 10 digits
+      const said = odds.indexOf(Math.max(...odds));
+      print(
+        `${bars(
+          odds.map((value, digit) => ({ label: String(digit), value })),
+          style,
+        )}\n`,
+      );
+      print(`${input} says ${said} (${percent(odds[said]!)})`);
+    },
   },
 };
 

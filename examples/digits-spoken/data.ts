@@ -4,7 +4,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LoadError, noGrad, Tensor } from "anneal";
-import { amplitudeToDB, melSpectrogram } from "anneal/audio";
+import { amplitudeToDB, melSpectrogram, resample } from "anneal/audio";
 import { type NdArray, readWav } from "anneal/data";
 import { type Published, publishedAt } from "anneal/recipe";
 
@@ -12,8 +12,9 @@ import { type Published, publishedAt } from "anneal/recipe";
 export const mels = 40;
 export const frames = 64;
 
-const sampleRate = 8000;
-const hop = 80;
+/** Samples a second, and from one frame to the next. */
+export const sampleRate = 8000;
+export const hop = 80;
 
 /** Free Spoken Digit Dataset (Jackson et al. 2018), CC BY-SA 4.0. */
 export const published: Published = {
@@ -27,12 +28,28 @@ export const published: Published = {
   ],
 };
 
+/** One spoken digit. */
+export interface Recording {
+  readonly file: string;
+  readonly digit: number;
+  readonly speaker: string;
+  /** Which of a speaker's recordings of the digit it is. */
+  readonly index: number;
+  readonly wave: Float32Array;
+}
+
 export interface Clip {
   readonly file: string;
   readonly digit: number;
   readonly speaker: string;
   /** Decibels, (1, mels, frames), of mean 0 and spread 1 over the training recordings. */
   readonly heard: NdArray & { readonly data: Float32Array };
+}
+
+/** Mean and spread of all values of the training recordings, in decibels. */
+export interface Scale {
+  readonly mean: number;
+  readonly spread: number;
 }
 
 export interface Spoken {
@@ -42,49 +59,74 @@ export interface Spoken {
   readonly validation: readonly Clip[];
   /** Recordings 0 to 4, as the set's authors test. */
   readonly test: readonly Clip[];
+  readonly scale: Scale;
   /** How well the digit with the nearest mean spectrogram is the right one. */
   readonly baseline: number;
 }
 
-/** Reads all recordings of a folder. */
+/** Reads all recordings of a folder, as spectrograms. */
 export async function readSpoken(folder: string): Promise<Spoken> {
+  const recordings = await readRecordings(folder);
+  const heard = await spectrograms(recordings.map(({ wave }) => wave));
+  const scale = scaleOf(heard.filter((_, i) => recordings[i]!.index >= 10));
+  const clips = recordings.map(({ file, digit, speaker, index }, i) => {
+    return { file, digit, speaker, index, heard: scaled(heard[i]!, scale) };
+  });
+  const parts = partsOf(clips);
+  return { ...parts, scale, baseline: nearestMean(parts.train, parts.test) };
+}
+
+/** Reads all recordings of a folder: 8 kHz, one channel. */
+export async function readRecordings(folder: string): Promise<Recording[]> {
   const hint = `recordings are named DIGIT_SPEAKER_INDEX.wav; ${publishedAt(published)}`;
   const names = await readdir(folder).catch((cause: Error) => {
     throw new LoadError(folder, "cannot be read", { hint, cause });
   });
-  const recordings = names.flatMap((file) => {
+  const found = names.sort().flatMap((file) => {
     const parts = /^(\d)_([^_]+)_(\d+)\.wav$/i.exec(file);
     return parts
       ? [{ file, digit: Number(parts[1]), speaker: parts[2]!, index: Number(parts[3]) }]
       : [];
   });
-  if (recordings.length === 0) throw new LoadError(folder, "has no recording", { hint });
-  const waves = await Promise.all(recordings.map(({ file }) => waveOf(join(folder, file))));
-  const heard = await spectrograms(waves);
-  const isTraining = recordings.map(({ index }) => index >= 10);
-  const scaled = standardized(heard, isTraining);
-  const clips = recordings.map(({ file, digit, speaker }, i) => {
-    return { file, digit, speaker, heard: { data: scaled[i]!, shape: [1, mels, frames] } };
+  if (found.length === 0) throw new LoadError(folder, "has no recording", { hint });
+  const recordings = await Promise.all(
+    found.map(async (named) => ({ ...named, wave: await readSound(join(folder, named.file)) })),
+  );
+  const { train, validation, test } = partsOf(recordings);
+  if (train.length > 0 && validation.length > 0 && test.length > 0) return recordings;
+  throw new LoadError(folder, "lacks recordings", {
+    hint: "indices 0 to 4 test, 5 to 9 validate",
   });
-  const part = (from: number, to: number) => {
-    return clips.filter((_, i) => recordings[i]!.index >= from && recordings[i]!.index < to);
-  };
-  const [train, validation, test] = [part(10, Infinity), part(5, 10), part(0, 5)];
-  if (train.length === 0 || validation.length === 0 || test.length === 0) {
-    throw new LoadError(folder, "lacks recordings", {
-      hint: "indices 0 to 4 test, 5 to 9 validate",
-    });
-  }
-  return { train, validation, test, baseline: nearestMean(train, test) };
 }
 
-async function waveOf(path: string): Promise<Float32Array> {
+/** Recordings 0 to 4 of each speaker and digit test, as the set's authors do; 5 to 9 validate. */
+export function partsOf<T extends { readonly index: number }>(recordings: readonly T[]) {
+  const part = (from: number, to: number) => {
+    return recordings.filter(({ index }) => index >= from && index < to);
+  };
+  return { train: part(10, Infinity), validation: part(5, 10), test: part(0, 5) };
+}
+
+/**
+ * A sound of one channel at 8 kHz. Throws LoadError for several channels, and for another rate unless it may
+ * be resampled.
+ */
+export async function readSound(path: string, { resampled = false } = {}): Promise<Float32Array> {
   const { samples, channels, sampleRate: rate } = await readWav(path);
-  if (rate !== sampleRate || channels !== 1) {
-    const what = `has ${channels} channels at ${rate} Hz, not one at ${sampleRate}`;
-    throw new LoadError(path, what, { hint: "resample it (anneal/audio)" });
+  if (channels === 1 && rate === sampleRate) return samples;
+  if (channels === 1 && resampled) {
+    return (await resample(Tensor.from(samples), rate, sampleRate).data()) as Float32Array;
   }
-  return samples;
+  const what = `has ${channels} channels at ${rate} Hz, not one at ${sampleRate}`;
+  const hint = channels === 1 ? "predict with --resample, or convert it first" : undefined;
+  throw new LoadError(path, what, { hint });
+}
+
+/** The log-mel spectrogram of sounds, in decibels: (B, samples) → (B, mels, frames). */
+export function logMel(sounds: Tensor): Tensor {
+  const frame = { nFft: 256, winLength: 200, hopLength: hop };
+  const heard = melSpectrogram(sounds, { ...frame, sampleRate, nMels: mels, fMin: 60 });
+  return amplitudeToDB(heard, { least: 1e-6 });
 }
 
 /** Log-mel spectrograms of one size. */
@@ -99,15 +141,7 @@ async function spectrograms(waves: readonly Float32Array[]): Promise<Float32Arra
       signal.set(wave.subarray(0, length), row * length + start);
     });
     const x = Tensor.from(signal, [group.length, length]);
-    const options = {
-      sampleRate,
-      nFft: 256,
-      winLength: 200,
-      hopLength: hop,
-      nMels: mels,
-      fMin: 60,
-    };
-    const heard = noGrad(() => amplitudeToDB(melSpectrogram(x, options), { least: 1e-6 }));
+    const heard = noGrad(() => logMel(x));
     const values = (await heard.data()) as Float32Array;
     const size = mels * frames;
     group.forEach((_, row) => void found.push(values.slice(row * size, (row + 1) * size)));
@@ -115,19 +149,27 @@ async function spectrograms(waves: readonly Float32Array[]): Promise<Float32Arra
   return found;
 }
 
-function standardized(heard: readonly Float32Array[], counts: readonly boolean[]): Float32Array[] {
+function scaleOf(heard: readonly Float32Array[]): Scale {
   let [sum, squares, n] = [0, 0, 0];
-  heard.forEach((values, i) => {
-    if (!counts[i]) return;
+  for (const values of heard) {
     for (const value of values) {
       sum += value;
       squares += value * value;
     }
     n += values.length;
-  });
+  }
   const mean = sum / n;
-  const spread = Math.sqrt(squares / n - mean * mean);
-  return heard.map((values) => values.map((value) => (value - mean) / spread));
+  return { mean, spread: Math.sqrt(squares / n - mean * mean) };
+}
+
+function scaled(values: Float32Array, { mean, spread }: Scale): Clip["heard"] {
+  return { data: values.map((value) => (value - mean) / spread), shape: [1, mels, frames] };
+}
+
+/** A sound as the network hears it. */
+export async function heardOf(wave: Float32Array, scale: Scale): Promise<Clip["heard"]> {
+  const [heard] = await spectrograms([wave]);
+  return scaled(heard!, scale);
 }
 
 function nearestMean(train: readonly Clip[], test: readonly Clip[]): number {

@@ -2,6 +2,7 @@
 
 import { recipe as cifar10 } from "../../examples/cifar10.ts";
 import { recipe as diagnosis } from "../../examples/diagnosis.ts";
+import { recipe as digitStrings } from "../../examples/digit-strings.ts";
 import { recipe as digitsSpoken } from "../../examples/digits-spoken.ts";
 import { recipe as forecast } from "../../examples/forecast.ts";
 import type { TextRecipe } from "../../examples/language/training.ts";
@@ -28,4 +29,5 @@ export const recipes: readonly AnyRecipe[] = [
   diagnosis,
   digitsSpoken,
   molecules,
+  digitStrings,
 ];

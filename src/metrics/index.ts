@@ -30,6 +30,7 @@ export {
   recall,
   specificity,
 } from "./confusion.ts";
+export { ctcErrorRate } from "./ctc.ts";
 export {
   type AreaOptions,
   auroc,

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readSpoken } from "../../examples/digits-spoken/data.ts";
+import { tone, toneFolder } from "../examples/sounds.ts";
 import { anneal, scratch } from "./run.ts";
 
 let place: Awaited<ReturnType<typeof scratch>>;
@@ -11,37 +12,8 @@ beforeAll(async () => {
 });
 afterAll(() => place.remove());
 
-/** A tone of a quarter of a second as 16-bit WAV. */
-function tone(hertz: number, rate = 8000, channels = 1): Uint8Array {
-  const count = rate / 4;
-  const bytes = new Uint8Array(44 + 2 * count * channels);
-  const view = new DataView(bytes.buffer);
-  const text = (at: number, t: string) =>
-    [...t].forEach((c, i) => void (bytes[at + i] = c.charCodeAt(0)));
-  text(0, "RIFF");
-  text(8, "WAVEfmt ");
-  view.setUint32(16, 16, true);
-  view.setUint16(20, 1, true);
-  view.setUint16(22, channels, true);
-  view.setUint32(24, rate, true);
-  view.setUint16(34, 16, true);
-  text(36, "data");
-  view.setUint32(40, 2 * count * channels, true);
-  for (let i = 0; i < count * channels; i++) {
-    view.setInt16(44 + 2 * i, 8000 * Math.sin((2 * Math.PI * hertz * i) / (rate * channels)), true);
-  }
-  return bytes;
-}
-
 it("learns which tone is which digit, and tells it by speaker", async () => {
-  const folder = join(place.folder, "tones");
-  await mkdir(folder);
-  for (let digit = 0; digit < 10; digit++) {
-    for (let index = 0; index < 16; index++) {
-      const file = `${digit}_${index % 2 ? "high" : "low"}_${index}.wav`;
-      await writeFile(join(folder, file), tone(200 + 250 * digit + 6 * (index % 7)));
-    }
-  }
+  await toneFolder(join(place.folder, "tones"));
   const args = ["train", "digits-spoken", "--data", "tones", "--epochs", "8", "--width", "4"];
   const done = await anneal([...args, "--batch", "10", "--lr", "0.01"], place.folder);
   expect(done.stderr).toBe("");
@@ -51,6 +23,18 @@ it("learns which tone is which digit, and tells it by speaker", async () => {
   const result = JSON.parse(await readFile(join(place.folder, "runs", run, "result.json"), "utf8"));
   expect(result.testAccuracy).toBeGreaterThan(0.9);
   expect(result.baselineAccuracy).toBeGreaterThan(0.9);
+
+  await writeFile(join(place.folder, "fast.wav"), tone(1200, 16000));
+  const three = await anneal(["predict", "digits-spoken", "tones/3_low_0.wav"], place.folder);
+  expect(three.stderr).toBe("");
+  expect(three.stdout).toContain("tones/3_low_0.wav says 3 (");
+  const other = await anneal(["predict", "digits-spoken", "fast.wav"], place.folder);
+  expect(other.stderr).toBe(
+    "LoadError: fast.wav has 1 channels at 16000 Hz, not one at 8000\n" +
+      "  hint: predict with --resample, or convert it first\n",
+  );
+  const asked = ["predict", "digits-spoken", "fast.wav", "--resample"];
+  expect((await anneal(asked, place.folder)).stdout).toContain("fast.wav says 4 (");
 }, 60_000);
 
 it("refuses another rate, several channels, broken files and empty folders by name", async () => {
