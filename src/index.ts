@@ -26,7 +26,6 @@ export {
   fullLike,
   linspace,
   logspace,
-  multinomial,
   normal,
   oneHot,
   ones,
@@ -54,6 +53,16 @@ export {
   device,
 } from "./tensor/device.ts";
 export { type DeviceInfo, devices } from "./tensor/devices.ts";
+export {
+  beta,
+  categorical,
+  dirichlet,
+  exponential,
+  gamma,
+  gumbel,
+  multinomial,
+  poisson,
+} from "./tensor/draws.ts";
 export { einsum } from "./tensor/einsum.ts";
 export * as masked from "./tensor/masked.ts";
 export * from "./tensor/ops/calculus.ts";
@@ -87,6 +96,7 @@ export { type ScanBody, type ScanOptions, scan } from "./tensor/scan.ts";
 export type { Axes, NestedArray, Operand, TensorData } from "./tensor/shape-types.ts";
 export { Tensor } from "./tensor/tensor.ts";
 export { grad, hessian, jacobian, jvp, valueAndGrad, vjp } from "./tensor/transforms.ts";
+export { type BatchedOptions, vmap } from "./tensor/vmap.ts";
 export {
   AnnealError,
   ArgumentError,

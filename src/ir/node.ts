@@ -100,6 +100,20 @@ export function withScopeOf<T>(node: Node, f: () => T): T {
   return node.scope === undefined || scope !== undefined ? f() : withScope(node.scope, f);
 }
 
+/** What a fault of a node says, and of which module. */
+export interface Fault {
+  readonly op: string;
+  readonly detail: string;
+  readonly scope: string | undefined;
+}
+
+/** What a fault of `node` says: `detail`, or where the node was made within a scope `op: reason`, that. */
+export function faultText(node: Node, detail: string): Fault {
+  const own = /^(?:(.*)\.)?(\w+): (.+)$/.exec(node.scope ?? "");
+  if (own === null) return { op: node.op, detail, scope: node.scope };
+  return { op: own[2]!, detail: own[3]!, scope: own[1] };
+}
+
 export function currentScope(): string | undefined {
   return scope;
 }

@@ -109,7 +109,7 @@ export function firstPlace(bad: Tensor): Tensor {
 }
 
 /** x where `info` is 0 in each of its matrices; otherwise reading it, or what is computed of it,
- *  throws: the error names `what` as its place. */
+ *  throws an error with the text `what`, "op: reason". */
 export function faultUnless(what: string, info: Tensor, x: Tensor): Tensor {
   const one = ones(1, { dtype: x.dtype });
   const bad = info.ne(0).int().neg().reshape(-1); // (B), 0 or -1, which is no place

@@ -7,6 +7,79 @@ import { ArgumentError } from "../util/errors.ts";
 import { type Layer, Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 
+/** What lists of modules and of parameters share: items in order, under "0", "1", … */
+abstract class ItemList<T> extends Module {
+  readonly #items: T[];
+
+  /** @internal */
+  constructor(items: Iterable<T>) {
+    super();
+    this.#items = Array.from(items, (item) => this.checked(item));
+  }
+
+  /** The item as it is kept; throws for what does not belong here. @internal */
+  protected abstract checked(item: T): T;
+
+  append(item: T): this {
+    this.#items.push(this.checked(item));
+    return this;
+  }
+
+  /** The item at a place; -1 is the last. */
+  at(index: number): T {
+    return found(this, this.#items.at(index), index);
+  }
+
+  get length(): number {
+    return this.#items.length;
+  }
+
+  [Symbol.iterator](): Iterator<T> {
+    return this.#items[Symbol.iterator]();
+  }
+
+  override stateFields(): [string, unknown][] {
+    const numbered = this.#items.map((item, i): [string, unknown] => [String(i), item]);
+    return [...numbered, ...super.stateFields()];
+  }
+}
+
+/** What dictionaries of modules and of parameters share. */
+abstract class ItemDict<T> extends Module {
+  readonly #items: Map<string, T>;
+
+  /** @internal */
+  constructor(items: Readonly<Record<string, T>>) {
+    super();
+    const named = Object.entries(items);
+    this.#items = new Map(named.map(([name, item]) => [name, this.checked(item)]));
+  }
+
+  /** The item as it is kept; throws for what does not belong here. @internal */
+  protected abstract checked(item: T): T;
+
+  get(name: string): T {
+    return found(this, this.#items.get(name), name);
+  }
+
+  set(name: string, item: T): this {
+    this.#items.set(name, this.checked(item));
+    return this;
+  }
+
+  has(name: string): boolean {
+    return this.#items.has(name);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#items.keys();
+  }
+
+  override stateFields(): [string, unknown][] {
+    return [...this.#items.entries(), ...super.stateFields()];
+  }
+}
+
 /**
  * Layers that run one after the other.
  *
@@ -14,166 +87,63 @@ import { Parameter } from "./parameter.ts";
  * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.Tanh(), new nn.Linear(8, 3));
  * model.forward(x); // (B, 4) → (B, 3)
  */
-export class Sequential extends Module {
-  #layers: Layer[];
-
+export class Sequential extends ItemList<Layer> {
   constructor(...layers: Layer[]) {
-    super();
-    for (const layer of layers) checkModule("Sequential", layer);
-    this.#layers = layers;
+    super(layers);
   }
 
   forward(x: Tensor): Tensor {
-    return this.#layers.reduce((value, layer) => layer.forward(value), x);
+    let value = x;
+    for (const layer of this) value = layer.forward(value);
+    return value;
   }
 
-  append(layer: Layer): this {
-    this.#layers.push(checkModule("Sequential", layer));
-    return this;
-  }
-
-  /** The layer at a place; -1 is the last. */
-  at(index: number): Layer {
-    return found("Sequential", this.#layers.at(index), index);
-  }
-
-  get length(): number {
-    return this.#layers.length;
-  }
-
-  [Symbol.iterator](): Iterator<Layer> {
-    return this.#layers[Symbol.iterator]();
-  }
-
-  override stateFields(): [string, unknown][] {
-    return [...numbered(this.#layers), ...super.stateFields()];
+  protected override checked(layer: Layer): Layer {
+    return checkModule("Sequential", layer);
   }
 }
 
 /** Modules in a list, which the model's forward calls as it likes. A plain array works as well. */
-export class ModuleList<M extends Module = Module> extends Module {
-  #items: M[];
-
+export class ModuleList<M extends Module = Module> extends ItemList<M> {
   constructor(items: Iterable<M> = []) {
-    super();
-    this.#items = [...items];
-    for (const item of this.#items) checkModule("ModuleList", item);
+    super(items);
   }
 
-  append(item: M): this {
-    this.#items.push(checkModule("ModuleList", item));
-    return this;
-  }
-
-  at(index: number): M {
-    return found("ModuleList", this.#items.at(index), index);
-  }
-
-  get length(): number {
-    return this.#items.length;
-  }
-
-  [Symbol.iterator](): Iterator<M> {
-    return this.#items[Symbol.iterator]();
-  }
-
-  override stateFields(): [string, unknown][] {
-    return [...numbered(this.#items), ...super.stateFields()];
+  protected override checked(item: M): M {
+    return checkModule("ModuleList", item);
   }
 }
 
 /** Modules by name. A plain object or a Map works as well. */
-export class ModuleDict<M extends Module = Module> extends Module {
-  #items: Map<string, M>;
-
+export class ModuleDict<M extends Module = Module> extends ItemDict<M> {
   constructor(items: Readonly<Record<string, M>> = {}) {
-    super();
-    this.#items = new Map(Object.entries(items));
-    for (const item of this.#items.values()) checkModule("ModuleDict", item);
+    super(items);
   }
 
-  get(name: string): M {
-    return found("ModuleDict", this.#items.get(name), name);
-  }
-
-  set(name: string, item: M): this {
-    this.#items.set(name, checkModule("ModuleDict", item));
-    return this;
-  }
-
-  has(name: string): boolean {
-    return this.#items.has(name);
-  }
-
-  keys(): IterableIterator<string> {
-    return this.#items.keys();
-  }
-
-  override stateFields(): [string, unknown][] {
-    return [...this.#items.entries(), ...super.stateFields()];
+  protected override checked(item: M): M {
+    return checkModule("ModuleDict", item);
   }
 }
 
 /** Parameters in a list, under "0", "1", …, as torch.nn.ParameterList. A plain array works as well. */
-export class ParameterList extends Module {
-  #items: Tensor[];
-
+export class ParameterList extends ItemList<Tensor> {
   constructor(items: Iterable<Tensor> = []) {
-    super();
-    this.#items = [...items].map((item) => asParameter("ParameterList", item));
+    super(items);
   }
 
-  append(item: Tensor): this {
-    this.#items.push(asParameter("ParameterList", item));
-    return this;
-  }
-
-  at(index: number): Tensor {
-    return found("ParameterList", this.#items.at(index), index);
-  }
-
-  get length(): number {
-    return this.#items.length;
-  }
-
-  [Symbol.iterator](): Iterator<Tensor> {
-    return this.#items[Symbol.iterator]();
-  }
-
-  override stateFields(): [string, unknown][] {
-    return [...numbered(this.#items), ...super.stateFields()];
+  protected override checked(item: Tensor): Tensor {
+    return asParameter("ParameterList", item);
   }
 }
 
 /** Parameters by name, as torch.nn.ParameterDict. A plain object or a Map works as well. */
-export class ParameterDict extends Module {
-  #items: Map<string, Tensor>;
-
+export class ParameterDict extends ItemDict<Tensor> {
   constructor(items: Readonly<Record<string, Tensor>> = {}) {
-    super();
-    const named = Object.entries(items);
-    this.#items = new Map(named.map(([name, item]) => [name, asParameter("ParameterDict", item)]));
+    super(items);
   }
 
-  get(name: string): Tensor {
-    return found("ParameterDict", this.#items.get(name), name);
-  }
-
-  set(name: string, item: Tensor): this {
-    this.#items.set(name, asParameter("ParameterDict", item));
-    return this;
-  }
-
-  has(name: string): boolean {
-    return this.#items.has(name);
-  }
-
-  keys(): IterableIterator<string> {
-    return this.#items.keys();
-  }
-
-  override stateFields(): [string, unknown][] {
-    return [...this.#items.entries(), ...super.stateFields()];
+  protected override checked(item: Tensor): Tensor {
+    return asParameter("ParameterDict", item);
   }
 }
 
@@ -181,10 +151,6 @@ export class ParameterDict extends Module {
 function asParameter(op: string, item: Tensor): Tensor {
   needTensor(op, item, "each item");
   return item instanceof Parameter ? item : new Parameter(item);
-}
-
-function numbered(items: readonly unknown[]): [string, unknown][] {
-  return items.map((item, i) => [String(i), item]);
 }
 
 function checkModule<M>(op: string, item: M): M {
@@ -196,7 +162,7 @@ function checkModule<M>(op: string, item: M): M {
   });
 }
 
-function found<M>(op: string, item: M | undefined, key: number | string): M {
+function found<T>(list: Module, item: T | undefined, key: number | string): T {
   if (item !== undefined) return item;
-  throw new ArgumentError(op, `has no module ${JSON.stringify(key)}`);
+  throw new ArgumentError(list.constructor.name, `has no item ${JSON.stringify(key)}`);
 }

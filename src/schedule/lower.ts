@@ -2,7 +2,7 @@
 // becomes loads. One Lowerer serves one kernel. Not here: which nodes exist as data (groups.ts), or
 // the order of loops (loops.ts).
 
-import { isOp, type Node, type Shape } from "../ir/node.ts";
+import { type Fault, faultText, isOp, type Node, type Shape } from "../ir/node.ts";
 import {
   addForms,
   axisForm,
@@ -17,7 +17,6 @@ import {
   zero,
 } from "./affine.ts";
 import type { Affine, Expr, Range } from "./kernel.ts";
-import type { Fault } from "./plan.ts";
 
 /** Where a node's data lies: element strides of each logical axis in a plan buffer. */
 export interface Placement {
@@ -72,7 +71,7 @@ export class Lowerer {
   }
 
   fault(node: Node, detail: string): number {
-    this.faults.push({ op: node.op, detail, scope: node.scope });
+    this.faults.push(faultText(node, detail));
     return this.faults.length - 1;
   }
 

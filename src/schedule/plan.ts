@@ -3,7 +3,7 @@
 
 import { type DType, itemSize } from "../ir/dtype.ts";
 import type { Graph } from "../ir/graph.ts";
-import { sizeOf } from "../ir/node.ts";
+import { type Fault, sizeOf } from "../ir/node.ts";
 import type { Kernel } from "./kernel.ts";
 
 export interface PlanBuffer {
@@ -35,12 +35,6 @@ export interface Step {
   readonly label: string;
   /** What the kernel's fault number i means, as an error. */
   readonly faults: readonly Fault[];
-}
-
-export interface Fault {
-  readonly op: string;
-  readonly detail: string;
-  readonly scope: string | undefined;
 }
 
 export interface PlanOutput {

@@ -441,34 +441,6 @@ export function bernoulli(probabilities: Tensor): Tensor {
   return wrap(b.cast(n.lt(uniformNode(p.shape, p.dtype), b.detach(p)), p.dtype));
 }
 
-/** Draws class numbers with the probabilities (or weights) of the last axis, int32. Several draws of one
- *  row need `replacement`. */
-export function multinomial(
-  weights: Tensor,
-  samples: number,
-  options: { replacement?: boolean | undefined } = {},
-): Tensor {
-  const p = nodeOf(weights);
-  const rank = p.shape.length;
-  if (!isFloat(p.dtype) || rank < 1 || rank > 2) {
-    throw shapeError("multinomial", `takes float (C) or (B, C), got ${p.dtype} ${b.show(p.shape)}`);
-  }
-  checkSizes("multinomial", [samples]);
-  if (samples > 1 && !options.replacement) {
-    throw argumentError(
-      "multinomial",
-      `${samples} draws without replacement are not supported`,
-      "use { replacement: true }",
-    );
-  }
-  // The class with the least -log u / weight is one drawn with these weights (a race of exponentials).
-  const [lead, classes] = [p.shape.slice(0, -1), p.shape[rank - 1]];
-  const shape = [...lead, samples, classes];
-  const clock = n.neg(n.log(n.sub(1, uniformNode(shape, p.dtype))));
-  const rates = b.broadcastTo(b.reshape(b.detach(p), [...lead, 1, classes]), shape);
-  return wrap(n.reduce("argmin", n.div(clock, rates), [rank], false));
-}
-
 function triangleIndices(rows: number, columns: number, inside: (r: number, c: number) => boolean) {
   checkSizes("triIndices", [rows, columns]);
   const [first, second]: number[][] = [[], []];

@@ -5,7 +5,7 @@
 import { random, scalar } from "../ir/build.ts";
 import type { Node, Shape } from "../ir/node.ts";
 import { ArgumentError } from "../util/errors.ts";
-import { activeTrace, LoopTrace, refuseInTrace, type Trace } from "./trace.ts";
+import { activeTrace, BodyTrace, LoopTrace, refuseInTrace, type Trace } from "./trace.ts";
 
 /** What a checkpoint keeps of the generator. */
 export interface GeneratorState {
@@ -66,6 +66,7 @@ function draw(trace: Trace | null, count: number): { seed: Node; base: Node } {
     const { seed, base } = draw(trace.outer, count * trace.length);
     return { seed, base: trace.baseOf(base, count) };
   }
+  if (trace instanceof BodyTrace) return draw(trace.outer, count);
   if (trace !== null) return { seed: trace.seed, base: trace.draw(count) };
   const { seed, base } = nextBase(count);
   return { seed: scalar(seed, "int32"), base: scalar(base, "int32") };

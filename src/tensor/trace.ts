@@ -59,19 +59,17 @@ export class Trace {
   refuseEffect(_op: string): void {}
 }
 
-/** The trace of a loop's body, called once for all iterations. Tensors from outside are what they are
- *  around the loop; nothing but the results leaves it. */
-export class LoopTrace extends Trace {
+/** The trace of a function that is called once for many: the body of a loop, a function of one sample.
+ *  Tensors from outside are what they are around it; nothing but the results leaves it. */
+export class BodyTrace extends Trace {
   override readonly outer: Trace | null;
-  /** The iteration, an int32 scalar. */
-  readonly t: Node;
-  readonly length: number;
+  /** Whose body it is. */
+  readonly op: string;
 
-  constructor(outer: Trace | null, t: Node, length: number) {
+  constructor(outer: Trace | null, op: string) {
     super();
     this.outer = outer;
-    this.t = t;
-    this.length = length;
+    this.op = op;
   }
 
   override enter(tensor: Tensor): Node {
@@ -83,6 +81,25 @@ export class LoopTrace extends Trace {
 
   override placeholder(tensor: Tensor): Node {
     return this.outer === null ? tensor.current : this.outer.placeholder(tensor);
+  }
+
+  override refuseEffect(op: string): void {
+    throw new StateError(op, `cannot be done inside the function of ${this.op}`, {
+      hint: "return it, and do it with the results",
+    });
+  }
+}
+
+/** The trace of a loop's body, called once for all iterations. */
+export class LoopTrace extends BodyTrace {
+  /** The iteration, an int32 scalar. */
+  readonly t: Node;
+  readonly length: number;
+
+  constructor(outer: Trace | null, t: Node, length: number) {
+    super(outer, "scan");
+    this.t = t;
+    this.length = length;
   }
 
   /** Of `count` draws in each iteration, given the base of all: the iteration's own. */
@@ -145,9 +162,9 @@ export function checkEscape(trace: Trace | null): void {
       throw new StateError(callingMethod() ?? "tensor", "a tensor was used after its dispose()");
     }
     for (let around = active?.outer; around; around = around.outer) if (around === trace) return;
-    if (trace instanceof LoopTrace) {
-      throw new StateError("scan", "a tensor made inside a body was used outside it", {
-        hint: "return it in the carry or in y",
+    if (trace instanceof BodyTrace) {
+      throw new StateError(trace.op, "a tensor made inside a body was used outside it", {
+        hint: trace instanceof LoopTrace ? "return it in the carry or in y" : "return it",
       });
     }
     throw new StateError(

@@ -136,15 +136,13 @@ for (const name of devices) {
       expect(await values(la.luFactorEx(S).info)).toEqual([2, 0]);
       expect(await values(la.choleskyEx(S.sub(eye(2).mul(3))).info)).toEqual([1, 1]);
       const text = async (x: Tensor) => String(await x.data().catch((error) => error));
-      const inside = (what: string) =>
-        `ArgumentError: gather: an index is outside [0, 1)\n  in: ${what}`;
-      if (name === "reference") expect(await text(la.inv(S))).toContain("ArgumentError");
-      else {
-        expect(await text(la.inv(S))).toBe(inside("inv: a matrix is singular"));
-        expect(await text(la.solve(S, tensor([1, 1])))).toBe(inside("solve: a matrix is singular"));
-        const cholesky = "cholesky: a matrix is not positive definite";
-        expect(await text(la.cholesky(S.neg()))).toBe(inside(cholesky));
-      }
+      expect(await text(la.inv(S))).toBe("ArgumentError: inv: a matrix is singular");
+      expect(await text(la.solve(S, tensor([1, 1])))).toBe(
+        "ArgumentError: solve: a matrix is singular",
+      );
+      expect(await text(la.cholesky(S.neg()))).toBe(
+        "ArgumentError: cholesky: a matrix is not positive definite",
+      );
     });
 
     it("compiles, with its gradient", async () => {

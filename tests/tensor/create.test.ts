@@ -1,7 +1,9 @@
 // Creation, the random generator, reading and printing.
+
 import { beforeAll, describe, expect, it } from "vitest";
 import * as create from "../../src/tensor/create.ts";
 import { device } from "../../src/tensor/device.ts";
+import { multinomial } from "../../src/tensor/draws.ts";
 import { generatorState, manualSeed, setGeneratorState } from "../../src/tensor/random.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { devices, values } from "./devices.ts";
@@ -73,7 +75,7 @@ describe.each(devices)("creation on %s", (name) => {
     expect([...(await randperm(50).data())].sort((a, b) => a - b)).toEqual([...Array(50).keys()]);
     const coins = await create.bernoulli(full([4000], 0.25)).data();
     expect(mean(coins)).toBeCloseTo(0.25, 1);
-    const classes = await create.multinomial(tensor([0, 3, 1]), 4000, { replacement: true }).data();
+    const classes = await multinomial(tensor([0, 3, 1]), 4000, { replacement: true }).data();
     expect(mean(classes.map((v) => (v === 1 ? 1 : 0)))).toBeCloseTo(0.75, 1);
     expect(classes.includes(0)).toBe(false);
   });

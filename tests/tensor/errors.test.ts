@@ -1,8 +1,9 @@
 // What mistakes are told, word for word: thrown where the op is written, with the fix where there is one.
 import { beforeAll, describe, expect, it } from "vitest";
 import { withScope } from "../../src/ir/node.ts";
-import { fullLike, multinomial, oneHot, ones, tensor, zeros } from "../../src/tensor/create.ts";
+import { fullLike, oneHot, ones, tensor, zeros } from "../../src/tensor/create.ts";
 import { device } from "../../src/tensor/device.ts";
+import { multinomial } from "../../src/tensor/draws.ts";
 import { einsum } from "../../src/tensor/einsum.ts";
 import { cat, stack } from "../../src/tensor/ops/join.ts";
 import type { NestedArray } from "../../src/tensor/shape-types.ts";
@@ -159,8 +160,8 @@ const table: [string, () => unknown, string][] = [
   ],
   [
     "draws without replacement",
-    () => multinomial(ones(3), 2),
-    "ArgumentError: multinomial: 2 draws without replacement are not supported\n" +
+    () => multinomial(ones(3), 4),
+    "ArgumentError: multinomial: 4 of 3 classes cannot be drawn without replacement\n" +
       "  hint: use { replacement: true }",
   ],
   [

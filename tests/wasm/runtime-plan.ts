@@ -3,9 +3,9 @@
 import { Buffer } from "../../src/ir/buffer.ts";
 import { type DType, itemSize } from "../../src/ir/dtype.ts";
 import type { Graph } from "../../src/ir/graph.ts";
-import { Node } from "../../src/ir/node.ts";
+import { type Fault, Node } from "../../src/ir/node.ts";
 import type { Affine, Expr, LoopKernel, Operand } from "../../src/schedule/kernel.ts";
-import type { Fault, Plan, PlanBuffer, PlanOutput, Step } from "../../src/schedule/plan.ts";
+import type { Plan, PlanBuffer, PlanOutput, Step } from "../../src/schedule/plan.ts";
 
 type Place = { readonly buffer: number; readonly dtype: DType; readonly size: number };
 

@@ -4,7 +4,7 @@
 
 import type { CompositeOp } from "../../ir/composite.ts";
 import { makeArray, roundTo, type TypedArray } from "../../ir/dtype.ts";
-import { type Node, type Shape, sizeOf } from "../../ir/node.ts";
+import { faultText, type Node, type Shape, sizeOf } from "../../ir/node.ts";
 import type { Op } from "../../ir/op.ts";
 import { ArgumentError } from "../../util/errors.ts";
 import { computeContract, computeReduce } from "./reduce.ts";
@@ -145,5 +145,6 @@ function along(index: Node, table: Shape, axis: number) {
 
 function check(node: Node, index: number, size: number): number {
   if (index >= 0 && index < size) return index;
-  throw new ArgumentError(node.op, `index ${index} is outside [0, ${size})`, { in: node.scope });
+  const { op, detail, scope } = faultText(node, `index ${index} is outside [0, ${size})`);
+  throw new ArgumentError(op, detail, { in: scope });
 }

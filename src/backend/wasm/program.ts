@@ -4,8 +4,8 @@
 // (program-share.ts), running (backend.ts).
 
 import { itemSize } from "../../ir/dtype.ts";
-import { sizeOf } from "../../ir/node.ts";
-import type { Fault, Plan, PlanOutput, Step } from "../../schedule/plan.ts";
+import { type Fault, sizeOf } from "../../ir/node.ts";
+import type { Plan, PlanOutput, Step } from "../../schedule/plan.ts";
 import type { Program } from "../backend.ts";
 import { commandBytes } from "./driver-control.ts";
 import type { DeviceMemory } from "./memory.ts";

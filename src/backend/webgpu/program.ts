@@ -3,8 +3,8 @@
 // block. Not here: pipelines and uniforms (commands.ts), running (backend.ts).
 
 import type { DType } from "../../ir/dtype.ts";
-import { sizeOf } from "../../ir/node.ts";
-import type { Fault, Plan, PlanOutput } from "../../schedule/plan.ts";
+import { type Fault, sizeOf } from "../../ir/node.ts";
+import type { Plan, PlanOutput } from "../../schedule/plan.ts";
 import type { Program } from "../backend.ts";
 import type { Commands } from "./commands.ts";
 
