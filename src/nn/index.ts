@@ -48,6 +48,7 @@ export {
   embeddingBag,
 } from "./embedding-bag.ts";
 export { Fold, type FoldOptions, fold, Unfold, unfold } from "./fold.ts";
+export { functionalCall, type Substitutes } from "./functional-call.ts";
 export * from "./gated.ts";
 export * from "./gpt.ts";
 export { GptDecoding } from "./gpt-decoding.ts";

@@ -48,7 +48,7 @@ export function valueNode(tensor: Tensor): Node {
 /** The node of an operand, as an op is about to use it. */
 export function nodeOf(tensor: Tensor): Node {
   let node = valueNode(tensor);
-  if (tensor.requiresGrad) {
+  if (tensor.requiresGrad && !activeTrace()?.gives(tensor)) {
     if (node.leaf !== tensor) node = asLeaf(tensor, node);
   } else if (node.leaf === tensor) {
     // It was a leaf until its requiresGrad was set to false.

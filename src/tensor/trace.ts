@@ -55,6 +55,11 @@ export class Trace {
     return node;
   }
 
+  /** Whether another value stands for a tensor from outside, whatever it holds. */
+  gives(_tensor: Tensor): boolean {
+    return false;
+  }
+
   /** Throws where what is done once in the trace would not be done at each call. */
   refuseEffect(_op: string): void {}
 }
@@ -66,13 +71,23 @@ export class BodyTrace extends Trace {
   /** Whose body it is. */
   readonly op: string;
 
-  constructor(outer: Trace | null, op: string) {
+  readonly given: ReadonlyMap<Tensor, Node>;
+
+  /** `given`: what stands for some tensors from outside. */
+  constructor(outer: Trace | null, op: string, given: ReadonlyMap<Tensor, Node> = new Map()) {
     super();
     this.outer = outer;
     this.op = op;
+    this.given = given;
+  }
+
+  override gives(tensor: Tensor): boolean {
+    return this.given.has(tensor) || this.outer?.gives(tensor) === true;
   }
 
   override enter(tensor: Tensor): Node {
+    const given = this.given.get(tensor);
+    if (given !== undefined) return given;
     if (this.outer !== null) return this.outer.enter(tensor);
     const node = tensor.current;
     if (node.buffer !== null) node.buffer.shared = true;

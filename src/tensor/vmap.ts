@@ -51,12 +51,12 @@ export function vmap<A extends unknown[], R>(
       throw new ArgumentError("vmap", detail);
     }
     const [inputs, batches]: [Node[], Node[]] = [[], []];
-    const given = args.map((arg, i) => {
-      const axis = typeof inAxes === "number" ? inAxes : inAxes[i];
-      return axis === null || axis === undefined ? arg : sampleOf(arg, axis, inputs, batches);
-    });
-    const V = countOf(batches);
     const { spec, nodes } = withTrace(new BodyTrace(activeTrace(), "vmap"), () => {
+      const given = args.map((arg, i) => {
+        const axis = typeof inAxes === "number" ? inAxes : inAxes[i];
+        return axis === null || axis === undefined ? arg : sampleOf(arg, axis, inputs, batches);
+      });
+      checkCounts(batches);
       const results: Tensor[] = [];
       const structure = flatten("vmap", f(...(given as A)), results);
       return { spec: structure, nodes: results.map(nodeOf) };
@@ -64,7 +64,7 @@ export function vmap<A extends unknown[], R>(
     if (nodes.length === 0) throw new ArgumentError("vmap", "the function must return tensors");
     const known = new Map(inputs.map((one, i) => [one, { node: batches[i]!, batched: true }]));
     // What was there before the stand-ins is the same for all samples.
-    const since = inputs[0]!.id;
+    const [since, V] = [inputs[0]!.id, batches[0]!.shape[0]!];
     const outside = (node: Node) => node.id < since;
     const found = batch(nodes, known, V, { randomness, outside }).map((node) => lift(node, V));
     let at = 0;
@@ -92,14 +92,13 @@ function sampleOf(arg: unknown, axis: number, inputs: Node[], batches: Node[]): 
   return unflatten(spec, () => wrap(stands[at++]!));
 }
 
-/** How many samples there are. */
-function countOf(batches: readonly Node[]): number {
+function checkCounts(batches: readonly Node[]): void {
   const counts = batches.map(({ shape }) => shape[0]!);
   if (counts.length === 0) {
     throw new ArgumentError("vmap", "no argument has an axis of samples", {
       hint: "inAxes must name one for at least one tensor",
     });
   }
-  if (counts.every((count) => count === counts[0])) return counts[0]!;
+  if (counts.every((count) => count === counts[0])) return;
   throw new ShapeError("vmap", `arguments differ in their number of samples: ${show(counts)}`);
 }
