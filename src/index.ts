@@ -15,7 +15,7 @@ export {
   compile,
   setCheckMode,
 } from "./tensor/compile.ts";
-export { noGrad, realize } from "./tensor/core.ts";
+export { noGrad as inferenceMode, noGrad, realize } from "./tensor/core.ts";
 export {
   arange,
   bernoulli,
@@ -66,7 +66,7 @@ export {
 export { einsum } from "./tensor/einsum.ts";
 export * as masked from "./tensor/masked.ts";
 export * from "./tensor/ops/calculus.ts";
-export { cdist, cross, diff, isin, pdist, sumToSize } from "./tensor/ops/derived.ts";
+export { cdist, cross, diff, isin, pdist, sumToSize, trace } from "./tensor/ops/derived.ts";
 export { dynamicSlice, dynamicUpdate, type Start } from "./tensor/ops/dynamic.ts";
 export { lerp, maximum, minimum, promoteTypes, where } from "./tensor/ops/elementwise.ts";
 export * from "./tensor/ops/histogram.ts";

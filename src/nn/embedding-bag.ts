@@ -8,8 +8,9 @@ import { needOptions, needTensor } from "../tensor/ops/common.ts";
 import { where } from "../tensor/ops/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
+import { paddingOf } from "./embedding.ts";
 import * as init from "./init.ts";
-import { checkCount, paddingOf } from "./linear.ts";
+import { checkCount } from "./linear.ts";
 import { inScope, Module } from "./module.ts";
 
 const modes = ["sum", "mean", "max"] as const;

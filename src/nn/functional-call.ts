@@ -1,5 +1,5 @@
-// functionalCall: a module called with other tensors in the place of its own, as torch.func.functional_call. So a
-// model becomes a function of its parameters, which grad, vmap and jacobian take. Not here: modules (module.ts).
+// functionalCall: a module called with other tensors in the place of its own. So a model becomes a function
+// of its parameters, which grad, vmap and jacobian take. Not here: modules (module.ts).
 
 import { show } from "../ir/build.ts";
 import type { Node } from "../ir/node.ts";
@@ -19,7 +19,8 @@ export type Substitutes = Readonly<Record<string, Tensor>>;
  * names; the rest are the module's own, and nothing of it changes. Gradients go to `values`. Running
  * statistics cannot be gathered meanwhile: call `eval()` on norms that have some.
  *
- * @throws ArgumentError for a name that the module has not; ShapeError, ArgumentError for a tensor of another kind.
+ * @throws ArgumentError for a name that the module has not; ShapeError, ArgumentError for a tensor of
+ * another kind.
  *
  * @example
  * const parameters = Object.fromEntries(model.namedParameters());

@@ -9,10 +9,11 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { scaledDotProductAttention } from "./attention.ts";
 import { checkProbability, Dropout } from "./dropout.ts";
+import { Embedding } from "./embedding.ts";
 import { GptDecoding, GptSession } from "./gpt-decoding.ts";
 import * as init from "./init.ts";
 import type { KeyValueCache } from "./key-value-cache.ts";
-import { checkCount, checkOptions, Embedding, Linear } from "./linear.ts";
+import { checkCount, checkOptions, Linear } from "./linear.ts";
 import { inScope, Module } from "./module.ts";
 import { LayerNorm } from "./norm.ts";
 

@@ -42,6 +42,7 @@ export {
   dropoutChannels,
 } from "./dropout.ts";
 export { EinsumDense, type EinsumDenseOptions } from "./einsum-dense.ts";
+export { Embedding, type EmbeddingOptions, embedding } from "./embedding.ts";
 export {
   EmbeddingBag,
   type EmbeddingBagOptions,
@@ -68,9 +69,6 @@ export {
 export {
   type BiasOption,
   Bilinear,
-  Embedding,
-  type EmbeddingOptions,
-  embedding,
   Flatten,
   Identity,
   Linear,

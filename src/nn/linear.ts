@@ -1,12 +1,11 @@
-// Linear, bilinear and embedding layers, and those that only move axes.
-// Not here: convolutions (conv.ts), attention.
+// Linear and bilinear layers, and those that only move axes.
+// Not here: tables of vectors (embedding.ts), convolutions (conv.ts), attention.
 
 import { show } from "../ir/build.ts";
 import { currentScope } from "../ir/node.ts";
 import { needOptions, needTensor } from "../tensor/ops/common.ts";
-import { where } from "../tensor/ops/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { ArgumentError, DtypeError, ShapeError } from "../util/errors.ts";
+import { ArgumentError, ShapeError } from "../util/errors.ts";
 import * as init from "./init.ts";
 import { inScope, Module } from "./module.ts";
 
@@ -108,87 +107,6 @@ export class Bilinear extends Module {
     const [O, I, J] = this.weight.shape;
     return `${I} x ${J} -> ${O}`;
   }
-}
-
-export interface EmbeddingOptions {
-  /** A row that starts at 0 and gets no gradient. Negative ones count from the end. */
-  paddingIdx?: number | undefined;
-}
-
-/** Rows of a table. index (…) int32, weight (V, D) → (…, D). */
-export function embedding(index: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
-  needTensor("embedding", index, "the index");
-  if (index.dtype !== "int32" && index.dtype !== "uint8") {
-    throw new DtypeError("embedding", `indices must be int32, got ${index.dtype}`, {
-      hint: "use index.int()",
-      in: currentScope(),
-    });
-  }
-  const flat = index.int().flatten(); // (N)
-  let rows = weight.indexSelect(0, flat); // (N, D)
-  if (options.paddingIdx !== undefined) {
-    rows = where(flat.eq(options.paddingIdx).unsqueeze(-1), rows.detach(), rows);
-  }
-  return rows.reshape([...index.shape, weight.shape[1]!]);
-}
-
-/** A table of vectors, looked up by index, as torch.nn.Embedding. */
-export class Embedding extends Module {
-  readonly paddingIdx: number | undefined;
-  weight: Tensor; // (V, D)
-
-  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
-    super();
-    checkCount("Embedding", "numEmbeddings", numEmbeddings);
-    checkCount("Embedding", "embeddingDim", embeddingDim);
-    checkOptions(this, options, "use { paddingIdx: 0 }");
-    this.paddingIdx = paddingOf("Embedding", options.paddingIdx, numEmbeddings);
-    this.weight = init.normal(init.emptyParameter([numEmbeddings, embeddingDim], "Embedding"));
-    const { buffer } = this.weight.current;
-    const start = (this.paddingIdx ?? 0) * embeddingDim;
-    if (this.paddingIdx !== undefined) buffer?.host?.fill(0, start, start + embeddingDim);
-  }
-
-  /**
-   * A table with the given rows (V, D), frozen unless told otherwise, as torch.nn.Embedding.from_pretrained.
-   *
-   * @example
-   * const embed = nn.Embedding.fromPretrained(vectors, { freeze: false });
-   */
-  static fromPretrained(
-    rows: Tensor,
-    options: EmbeddingOptions & { freeze?: boolean | undefined } = {},
-  ): Embedding {
-    const { freeze = true, ...others } = options;
-    needTensor("fromPretrained", rows, "the rows");
-    if (rows.shape.length !== 2) {
-      throw new ShapeError("fromPretrained", `the rows must be (V, D), got ${show(rows.shape)}`);
-    }
-    const layer = new Embedding(rows.shape[0]!, rows.shape[1]!, others);
-    layer.loadStateDict({ weight: rows });
-    return freeze ? layer.freeze() : layer;
-  }
-
-  forward(index: Tensor): Tensor {
-    return inScope(this, () => embedding(index, this.weight, { paddingIdx: this.paddingIdx }));
-  }
-
-  override describe(): string {
-    const padding = this.paddingIdx === undefined ? "" : `, padding ${this.paddingIdx}`;
-    return `${this.weight.shape[0]} -> ${this.weight.shape[1]}${padding}`;
-  }
-}
-
-/** A row by its index, negative ones from the end. */
-export function paddingOf(
-  op: string,
-  index: number | undefined,
-  count: number,
-): number | undefined {
-  if (index === undefined) return undefined;
-  const at = index < 0 ? index + count : index;
-  if (Number.isInteger(at) && at >= 0 && at < count) return at;
-  throw new ArgumentError(op, `paddingIdx ${index} is outside of ${count} rows`);
 }
 
 // --- axes only ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ export { Adamax, type AdaptiveOptions, NAdam, type NAdamOptions, RAdam } from ".
 export { type AveragesState, EMA, type EMAOptions, SWA } from "./averages.ts";
 export { clipGradNorm, clipGradValue } from "./clip.ts";
 export type { BaseOptions, GroupOf, Parameters, ParamGroup } from "./group.ts";
+export { Lamb, type LambOptions } from "./lamb.ts";
 export { LBFGS, type LBFGSOptions } from "./lbfgs.ts";
 export { Lion, type LionOptions } from "./lion.ts";
 export { Lookahead, type LookaheadOptions, type LookaheadState } from "./lookahead.ts";

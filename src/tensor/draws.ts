@@ -177,7 +177,8 @@ function transformed(rates: Tensor): Tensor {
 }
 
 /** log P(k) at rates from 10, written so that nothing large cancels (C. Loader, "Fast and accurate
- *  computation of binomial probabilities", 2000); Stirling's series is off by 3e-4 at k = 1 and less beyond. */
+ *  computation of binomial probabilities", 2000); Stirling's series is off by 3e-4 at k = 1 and less
+ *  beyond. */
 function logPoisson(k: Tensor, rates: Tensor): Tensor {
   const n = k.clamp(1);
   const x = rates.sub(n).div(n);

@@ -1,5 +1,5 @@
-// vmap: a function of one sample called for all samples at once, as torch.func.vmap and jax.vmap. The function
-// runs once, on stand-ins without the axis of samples; its graph then gets that axis in front.
+// vmap: a function of one sample called for all samples at once, as torch.func.vmap and jax.vmap. The
+// function runs once, on stand-ins without the axis of samples; its graph then gets that axis in front.
 // Not here: what becomes of each op (autodiff/vmap.ts).
 
 import { standFor } from "../autodiff/loop.ts";

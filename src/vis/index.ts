@@ -11,6 +11,7 @@ export {
 } from "./gallery.ts";
 export { type HeatMap, heatMap } from "./heat-map.ts";
 export { type Line, type LineChartOptions, lineChart } from "./line-chart.ts";
+export { type LrRange, lrChart } from "./lr-chart.ts";
 export { confusions, drawMatrix, type Matrix } from "./matrix.ts";
 export { drawPassage, type Passage } from "./passage.ts";
 export {

@@ -22,6 +22,8 @@ export interface LineChartOptions {
   readonly y?: string | undefined;
   /** Equal factors are equal heights; what is not above 0 leaves a gap. */
   readonly log?: boolean | undefined;
+  /** The same for x. */
+  readonly logX?: boolean | undefined;
   readonly width?: number | undefined;
   readonly height?: number | undefined;
 }
@@ -57,11 +59,12 @@ const margin = { left: 68, right: 20, top: 64, bottom: 46 };
  * }));
  */
 export function lineChart(lines: readonly Line[], options: LineChartOptions = {}): string {
-  const { title = "", x = "", y = "", log = false, width = 720, height = 400 } = options;
-  const points = lines.map((line) => pointsOf(line, log));
+  const { title = "", x = "", y = "", log = false, logX = false } = options;
+  const { width = 720, height = 400 } = options;
+  const points = lines.map((line) => pointsOf(line, log, logX));
   const all = points.flat().filter((p) => p !== null);
   if (all.length === 0) throw new ArgumentError("lineChart", "there is no point to draw");
-  const across = linearScale(all.map((p) => p[0]));
+  const across = (logX ? powerScale : linearScale)(all.map((p) => p[0]));
   const up = (log ? powerScale : linearScale)(all.map((p) => p[1]));
   const inner = {
     width: width - margin.left - margin.right,
@@ -70,7 +73,7 @@ export function lineChart(lines: readonly Line[], options: LineChartOptions = {}
   const placeX = (v: number) => margin.left + part(across, v) * inner.width;
   const placeY = (v: number) => margin.top + (1 - part(up, v)) * inner.height;
   const bottom = margin.top + inner.height;
-  const shown = (v: number) => numberText(log ? 10 ** v : v);
+  const shown = (v: number, power: boolean) => numberText(power ? 10 ** v : v);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img">`,
     `<style>${css}</style>`,
@@ -78,8 +81,8 @@ export function lineChart(lines: readonly Line[], options: LineChartOptions = {}
     text(margin.left, 24, title, "title"),
     ...legend(lines),
     ...up.ticks.map((v) => rule(margin.left, placeY(v), width - margin.right, placeY(v))),
-    ...up.ticks.map((v) => text(margin.left - 8, placeY(v) + 4, shown(v), "", "end")),
-    ...across.ticks.map((v) => text(placeX(v), bottom + 18, numberText(v), "", "middle")),
+    ...up.ticks.map((v) => text(margin.left - 8, placeY(v) + 4, shown(v, log), "", "end")),
+    ...across.ticks.map((v) => text(placeX(v), bottom + 18, shown(v, logX), "", "middle")),
     text(margin.left + inner.width / 2, height - 8, x, "", "middle"),
     `<g transform="rotate(-90)">${text(-(margin.top + inner.height / 2), 16, y, "", "middle")}</g>`,
     ...points.map((list, i) => (lines[i]!.dots ? cloud : path)(list, i, placeX, placeY)),
@@ -89,18 +92,20 @@ export function lineChart(lines: readonly Line[], options: LineChartOptions = {}
 
 type Point = readonly [number, number] | null;
 
-function pointsOf({ label, x, y }: Line, log: boolean): Point[] {
+function pointsOf({ label, x, y }: Line, log: boolean, logX: boolean): Point[] {
   if (x !== undefined && x.length !== y.length) {
     const detail = `"${label}" has ${x.length} x and ${y.length} y`;
     throw new ArgumentError("lineChart", detail);
   }
   return y.map((value, i) => {
-    const point = [
-      x?.[i] ?? i,
-      log ? (value > 0 ? Math.log10(value) : Number.NaN) : value,
-    ] as const;
+    const point = [placed(x?.[i] ?? i, logX), placed(value, log)] as const;
     return point.every(Number.isFinite) ? point : null;
   });
+}
+
+function placed(value: number, log: boolean): number {
+  if (!log) return value;
+  return value > 0 ? Math.log10(value) : Number.NaN;
 }
 
 // --- scales

@@ -1,5 +1,5 @@
 // Optimizers, schedules and averages that PyTorch 1.13 does not have, against values.json: Adafactor,
-// schedules and averages of PyTorch 2.15, Lion by algorithm 2 of its paper, Muon by PyTorch's formulas in
+// schedules and averages of PyTorch 2.15, Lion and LAMB by the algorithms 2 of their papers in float64, Muon by PyTorch's formulas in
 // float64 (its own iterations are in bfloat16, up to 7e-4 away after six steps).
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,6 +17,7 @@ const makers: Record<string, (params: Tensor[]) => optim.Optimizer> = {
       ...{ lr: 0.3, beta2Decay: -0.5, eps: [1e-4, 0.5], d: 1.5, weightDecay: 0.1, maximize: true },
     }),
   lion: (params) => new optim.Lion(params, { lr: 0.01, weightDecay: 0.1 }),
+  lamb: (params) => new optim.Lamb(params, { lr: 0.05, weightDecay: 0.1 }),
   muon: (params) => new optim.Muon(params, { lr: 0.02 }),
   muonOptions: (params) =>
     new optim.Muon(params, {

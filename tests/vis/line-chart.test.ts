@@ -1,6 +1,6 @@
 // Line charts as SVG: where points lie, gaps, logarithms, ticks, labels, and what there is to refuse.
 import { describe, expect, it } from "vitest";
-import { lineChart } from "../../src/vis/index.ts";
+import { lineChart, lrChart } from "../../src/vis/index.ts";
 
 /** The paths of the lines, and the texts, in their order. */
 function parts(svg: string) {
@@ -23,6 +23,18 @@ describe("lineChart", () => {
     const { paths, texts } = parts(lineChart([{ label: "a", y: [1, 0, 10, 1000] }], { log: true }));
     expect(paths[0]).toBe("M68 354h0M489.3 257.3h0L700 64");
     expect(texts).toEqual(expect.arrayContaining(["1", "10", "100", "1000"]));
+  });
+
+  it("spreads x by equal factors, as learning rates want it", () => {
+    const x = [1e-4, 1e-3, 1e-2];
+    const { paths, texts } = parts(lineChart([{ label: "loss", x, y: [0, 1, 2] }], { logX: true }));
+    expect(paths).toEqual(["M68 354h0L384 209L700 64"]);
+    expect(texts).toEqual(expect.arrayContaining(["1e-4", "0.001", "0.01"]));
+    const found = parts(lrChart({ lrs: x, losses: [2, 1, 3], suggestion: 1e-3 }));
+    expect(found.paths[1]).toBe("M384 354h0");
+    expect(found.texts).toEqual(expect.arrayContaining(["suggested: 0.0010", "learning rate"]));
+    const none = lrChart({ lrs: x, losses: [2, 1, 3], suggestion: Number.NaN });
+    expect(parts(none).paths).toHaveLength(1);
   });
 
   it("draws dots that nothing links, each by itself", () => {

@@ -45,6 +45,13 @@ export function pdist(x: Tensor, p = 2): Tensor {
   return norm(sub(x.indexSelect(0, first), x.indexSelect(0, second)), p, -1);
 }
 
+/** The sum of a matrix's diagonal. As torch.trace. */
+export function trace(x: Tensor): Tensor {
+  needTensor("trace", x);
+  if (x.shape.length !== 2) throw shapeError("trace", `takes a matrix, got ${b.show(x.shape)}`);
+  return x.diagonal().sum();
+}
+
 /** x summed over the axes in which it is larger than a shape that broadcasts to its own. */
 export function sumToSize(x: Tensor, sizes: Shape): Tensor {
   needTensor("sumToSize", x);
