@@ -58,7 +58,9 @@ tfoot td { font-weight: 600; }
 .matrix .rate { color: var(--quiet); text-align: right; white-space: nowrap; padding-left: .8rem; }
 .dense { font-size: 10px; }
 .dense td, .dense th { min-width: 1rem; height: 1.15rem; padding: 0 1px; line-height: 1; }
-.dense thead span { white-space: nowrap; writing-mode: vertical-rl; transform: rotate(180deg); padding: .3rem 0 0; }
+.dense thead span {
+  white-space: nowrap; writing-mode: vertical-rl; transform: rotate(180deg); padding: .3rem 0 0;
+}
 .dense thead th { vertical-align: bottom; font-weight: 400; }
 .dense tbody th { font-weight: 400; white-space: nowrap; padding-right: .4rem; }
 .figures { width: 100%; }
