@@ -21,21 +21,22 @@ import {
 } from "anneal/data";
 import { accuracy } from "anneal/metrics";
 import {
+  folderOf,
+  folderSettings,
   limitTo,
   number,
   part,
   type Recipe,
   seeded,
   seedOf,
+  skipBadOf,
   softmax,
-  text,
-  toggle,
   whole,
 } from "anneal/recipe";
 import { predict } from "anneal/train";
 import { bars, percent } from "anneal/vis";
 import { decodePicture } from "anneal/vision";
-import { classes, type Pictures, readCifar10, side } from "./cifar10/data.ts";
+import { classes, type Pictures, published, readCifar10, side } from "./cifar10/data.ts";
 import { judge } from "./cifar10/result.ts";
 
 const settings = {
@@ -47,8 +48,8 @@ const settings = {
   smoothing: part("of each label's probability, spread over all classes", 0),
   seed: seedOf("weights, order, crops and flips"),
   limit: limitTo("training pictures", 20),
-  skipBad: toggle("leave out pictures that cannot be read, and count them"),
-  data: text("the folder of the pictures", "<folder>"),
+  skipBad: skipBadOf("pictures"),
+  ...folderSettings,
 } as const;
 
 /** Two convolutions and the way past them; where sizes change, that way is a convolution of 1×1. */
@@ -117,24 +118,28 @@ export const recipe: Recipe<typeof settings> = {
   settings,
   async prepare(config) {
     const { epochs, batch, lr, width, blocks, smoothing, seed } = config;
-    const { train, validation, test, source, split, bad } = await readCifar10(config);
+    const { train, validation, test, source, split, bad } = await readCifar10(
+      await folderOf(config, published),
+      config,
+    );
     const model = seeded(seed, () => new ResNet(width, blocks));
     const options = { lr, momentum: 0.9, nesterov: true, weightDecay: 5e-4 };
     const optimizer = new optim.SGD(model.parameters(), options);
     const batches = loader(train, augmented, { batchSize: batch, shuffle: true, seed });
     const [a, b, c] = [train, validation, test].map(({ count }) => count.toLocaleString("en"));
     const parts = `${a} to train, ${b} to validate, ${c} to test`;
-    const left = bad.length > 0 ? `, ${bad.length} left out (first ${bad[0]})` : "";
     return {
       model,
       summary: nn.summary(model, [3, side, side]),
-      data: `${source}: ${parts}${left}`,
+      data: `${source}: ${parts}`,
       method: `Nesterov's momentum, one cycle to ${lr}, batch ${batch}, seed ${seed}, crops and flips`,
       ...{ epochs, train: batches, validation: loader(validation, asInput), optimizer },
       loss: (logits, y) => nn.crossEntropy(logits as Tensor, y, { labelSmoothing: smoothing }),
       metrics: { accuracy: accuracy() },
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps: epochs * batches.length }),
-      files: { "split.json": `${JSON.stringify({ validation: split, leftOut: bad })}\n` },
+      files: { "split.json": `${JSON.stringify({ validation: split })}\n` },
+      skipped: bad,
+      next: (folder) => `ask it: anneal predict ${folder} PICTURE.jpg`,
       test: async ({ style }) => {
         const logits = await predict(model, loader(test, asInput) as never); // (N, 10)
         const learned = { data: await model.conv.weight.data(), shape: model.conv.weight.shape };

@@ -9,7 +9,7 @@ import { dirname, join, resolve } from "node:path";
 import { LoadError } from "anneal";
 import { Rng } from "anneal/data";
 import { cacheFolder, writeFileAtomic } from "anneal/io";
-import { inDataFolder } from "anneal/recipe";
+import { type Published, publishedAt, type Skipped } from "anneal/recipe";
 import { type CifarPictures, ImageFolder, parseCifar, readCifar } from "anneal/vision";
 
 export const side = 32;
@@ -32,31 +32,38 @@ export interface Cifar10 {
   /** The pictures of the training set that validate. */
   readonly split: readonly number[];
   /** Files that were left out. */
-  readonly bad: readonly string[];
+  readonly bad: readonly Skipped[];
 }
 
 export interface Wanted {
-  readonly data: string | null;
   /** Only so many training pictures, and a fifth as many to test. */
   readonly limit?: number | null;
   readonly skipBad?: boolean;
 }
 
-const hint =
-  "--data FOLDER with data_batch_1.bin … of https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz, " +
-  "or with train and test as folders or tar archives of CLASS/NAME.jpg; or set ANNEAL_DATA";
+export const published: Published = {
+  name: "CIFAR-10",
+  place: "images/cifar10",
+  files: [
+    {
+      from: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+      sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+      inside: "cifar-10-batches-bin",
+    },
+  ],
+};
 
 /** One picture in ten validates, whatever the run's seed. */
 const [splitSeed, validationPart] = [10, 0.1];
 
-/** Reads the set. Throws LoadError that names the file, before anything is trained. */
-export async function readCifar10({
-  data,
-  limit = null,
-  skipBad = false,
-}: Wanted): Promise<Cifar10> {
-  const root = data ?? inDataFolder("images/cifar10");
-  if (root === undefined) throw new LoadError("cifar10", "has no data", { hint });
+/**
+ * Reads the set from a folder: the official binary files, or train and test as folders or tar archives of
+ * CLASS/NAME.jpg. Throws LoadError that names the file, before anything is trained.
+ */
+export async function readCifar10(
+  root: string,
+  { limit = null, skipBad = false }: Wanted = {},
+): Promise<Cifar10> {
   const { whole, test, source, bad } = await readParts(root, skipBad);
   const order = new Rng(splitSeed).permutation(whole.count);
   const used = order.subarray(0, limit ?? whole.count);
@@ -82,7 +89,10 @@ async function readParts(root: string, skipBad: boolean) {
   const parts = await Promise.all(
     ["train", "test"].map(async (name) => {
       const found = [`${name}.tar`, name].map((file) => join(root, file)).find(existsSync);
-      if (found === undefined) throw new LoadError(join(root, name), "is not there", { hint });
+      if (found === undefined) {
+        const hint = publishedAt(published);
+        throw new LoadError(join(root, name), "is not there", { hint });
+      }
       return { found, ...(await kept(found, () => decoded(found, skipBad))) };
     }),
   );
@@ -94,21 +104,21 @@ async function readParts(root: string, skipBad: boolean) {
 interface Decoded {
   /** A byte for the class and 3 × 32 × 32 for the picture, one after the other. */
   readonly records: Uint8Array;
-  readonly bad: readonly string[];
+  readonly bad: readonly Skipped[];
 }
 
 async function decoded(root: string, skipBad: boolean): Promise<Decoded> {
   const folder = await ImageFolder.open(root, { classes });
   const { items, bad } = await folder.read({ skipBad });
   const records = new Uint8Array(items.length * (1 + pixels));
-  const left = bad.map(({ file, reason }) => `${file} ${reason}`);
+  const left: Skipped[] = [...bad];
   let at = 0;
   for (const { image, label, name } of items) {
     const [height, width] = image.shape; // (H, W, 3)
     if (height !== side || width !== side) {
       const error = new LoadError(join(root, name), `is ${width}×${height}, not ${side}×${side}`);
       if (!skipBad) throw error;
-      left.unshift(error.message);
+      left.push({ file: error.file, reason: error.detail });
       continue;
     }
     records[at] = label;
