@@ -194,6 +194,10 @@ async function judge(
       fingerprintBaseline: linear.fingerprints.mean,
     },
     facts: [set.title, `baselines are linear models on descriptors and on fingerprints`],
-    report: { figures, pictures: galleries(chemistry, told), drawings: await drawingsOf(told) },
+    report: {
+      figures,
+      pictures: await galleries(chemistry, model.members[0]!, told),
+      drawings: await drawingsOf(told),
+    },
   };
 }

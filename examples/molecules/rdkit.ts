@@ -38,6 +38,13 @@ export interface Molecule {
   readonly bonds: readonly Bond[];
 }
 
+export interface DrawOptions {
+  readonly width?: number;
+  readonly height?: number;
+  /** Of each atom. */
+  readonly weights?: readonly number[];
+}
+
 /** What is used of the package. */
 interface Handle {
   get_json(): string;
@@ -140,11 +147,20 @@ export class Chemistry {
     return Uint8Array.from({ length: bits }, (_, i) => (packed[i >> 3]! >> (i & 7)) & 1);
   }
 
-  /** The formula as an SVG picture. */
-  draw({ smiles }: Molecule, width = 220, height = 150): string {
-    const options = JSON.stringify({ width, height, bondLineWidth: 1.2, padding: 0.08 });
-    const svg = this.#with(smiles, (handle) => handle.get_svg_with_highlights(options));
-    return compact(svg);
+  /** The formula as an SVG picture; atoms of positive weight on blue, of negative on red. */
+  draw(
+    { smiles }: Molecule,
+    { width = 220, height = 150, weights = [] }: DrawOptions = {},
+  ): string {
+    const most = weights.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
+    const colors = weights.map((weight) => tint(weight / most));
+    const options = {
+      ...{ width, height, bondLineWidth: 1.2, padding: 0.08, bonds: [] },
+      atoms: [...weights.keys()],
+      highlightAtomColors: Object.fromEntries(colors.entries()),
+    };
+    const asked = JSON.stringify(options);
+    return compact(this.#with(smiles, (handle) => handle.get_svg_with_highlights(asked)));
   }
 
   #with<T>(smiles: string, use: (handle: Handle) => T): T {
@@ -215,6 +231,12 @@ export class Chemistry {
     if (handle === null) return order.map((i) => atoms[i]!.element).join("-");
     return closing(handle, () => handle.get_smiles());
   }
+}
+
+/** White at 0, blue at 1, red at -1: red, green and blue from 0 to 1. */
+function tint(weight: number): [number, number, number] {
+  const far = Math.min(1, Math.abs(weight));
+  return weight > 0 ? [1 - 0.65 * far, 1 - 0.38 * far, 1] : [1, 1 - 0.55 * far, 1 - 0.6 * far];
 }
 
 /** The atoms of rings, of what links rings, and what hangs on either by a double bond. */

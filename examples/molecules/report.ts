@@ -1,9 +1,13 @@
 // What the report of `molecules` shows: molecules that were told well and badly, drawn, and what was said
 // against what was measured. Not here: the figures (../molecules.ts).
 
+import { Tensor } from "anneal";
 import { meter, rocCurve } from "anneal/metrics";
+import { predict } from "anneal/train";
 import { type Gallery, type GalleryDrawing, lineChart, percent } from "anneal/vis";
 import type { MoleculeSet, Sample } from "./data.ts";
+import { atomWidth, batchOf, type Graph } from "./graph.ts";
+import type { MoleculeNet } from "./model.ts";
 import type { Chemistry } from "./rdkit.ts";
 import { oddsOf } from "./score.ts";
 
@@ -42,16 +46,28 @@ function answersOf({ set, samples, tests, said }: Told): Answer[] {
   return answers.filter(({ truth }) => !Number.isNaN(truth)).sort((a, b) => a.error - b.error);
 }
 
-/** Molecules that the first network tells worst, and best. */
-export function galleries(chemistry: Chemistry, told: Told): Gallery[] {
+/** Molecules that the first network tells worst, and best, and which atoms it went by. */
+export async function galleries(
+  chemistry: Chemistry,
+  net: MoleculeNet,
+  told: Told,
+): Promise<Gallery[]> {
   const answers = answersOf(told);
-  const show = (list: readonly Answer[], tone: "right" | "wrong") => {
-    return list.map((answer): GalleryDrawing => {
-      const svg = chemistry.draw(answer.sample.molecule);
-      return { svg, width: 220, height: 150, caption: captionOf(told.set, answer), tone };
-    });
+  const show = async (list: readonly Answer[], tone: "right" | "wrong") => {
+    const pictures: GalleryDrawing[] = [];
+    for (const answer of list) {
+      const { molecule, graph } = answer.sample;
+      const weights = await sharesOf(net, graph, Object.keys(told.set.tasks).indexOf(answer.task));
+      const svg = chemistry.draw(molecule, { weights });
+      pictures.push({ svg, width: 220, height: 150, caption: captionOf(told.set, answer), tone });
+    }
+    return pictures;
   };
-  const note = "Of the first network; none of them was trained on.";
+  const what = told.set.kind === "number" ? "the number" : "the odds";
+  const note = [
+    "Of the first network; none of them was trained on.",
+    `Atoms on blue raise ${what} that it tells, those on red lower it: without them it tells another.`,
+  ].join(" ");
   // Among yes and no the best told are mostly no: both are shown.
   const best =
     told.set.kind === "number"
@@ -61,9 +77,27 @@ export function galleries(chemistry: Chemistry, told: Told): Gallery[] {
         });
   const worst = answers.slice(-drawn).reverse();
   return [
-    { title: "Told worst", note, pictures: show(worst, "wrong") },
-    { title: "Told best", note, pictures: show(best, "right") },
+    { title: "Told worst", note, pictures: await show(worst, "wrong") },
+    { title: "Told best", note, pictures: await show(best, "right") },
   ];
+}
+
+/** By how much each atom raises what a network tells: what it tells, less what it tells when the sum over
+ *  the molecule leaves the atom out. */
+export async function sharesOf(net: MoleculeNet, graph: Graph, task: number): Promise<number[]> {
+  const count = graph.atoms.length / atomWidth;
+  const copies = Array.from({ length: count + 1 }, () => graph);
+  const batch = batchOf(copies);
+  // In copy i the atom i belongs to no molecule; the last copy is whole.
+  const molecule = new Int32Array(batch.molecule.shape[0]!).fill(copies.length);
+  for (let copy = 0; copy <= count; copy++) {
+    for (let atom = 0; atom < count; atom++) {
+      if (atom !== copy) molecule[copy * count + atom] = copy;
+    }
+  }
+  const x = { ...batch, molecule: Tensor.from(molecule, [molecule.length]) };
+  const said = await (await predict(net, [{ x }])).select(1, task).data(); // (count + 1)
+  return Array.from({ length: count }, (_, atom) => said[count]! - said[atom]!);
 }
 
 /** An answer in words: a number with its unit, or how likely a yes is. */

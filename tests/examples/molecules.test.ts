@@ -22,6 +22,7 @@ import {
 } from "../../examples/molecules/graph.ts";
 import { Committee, graphsOf, MoleculeNet, measuredLoss } from "../../examples/molecules/model.ts";
 import { type Chemistry, type Molecule, openRDKit } from "../../examples/molecules/rdkit.ts";
+import { sharesOf } from "../../examples/molecules/report.ts";
 import { scoreOf } from "../../examples/molecules/score.ts";
 import { Rng } from "../../src/data/index.ts";
 import { manualSeed, nn, ones, tensor } from "../../src/index.ts";
@@ -130,6 +131,24 @@ describe("the network", () => {
       const own = await net.forward(batchOf(rows.map((row) => row[k]!))).data();
       for (const row of [0, 1]) expect(got[2 * row + k]).toBeCloseTo(1 + (2 + k) * own[row]!, 4);
     }
+  });
+
+  it("goes by the atoms whose absence changes its answer", async () => {
+    manualSeed(9);
+    const net = new MoleculeNet({ ...options, tasks: 1 });
+    const chloropropanol = molecule("OCCCCl");
+    const graph = graphOf(chloropropanol);
+    const shares = await sharesOf(net, graph, 0);
+    expect(shares).toHaveLength(5);
+    net.eval();
+    // Without its last atom's row the sum is over the others: by hand, of the atoms' own rows.
+    const batch = batchOf([graph]);
+    const others = tensor([0, 0, 0, 0, ...Array(batch.molecule.shape[0]! - 4).fill(1)]).int();
+    const [whole, part] = [net.forward(batch), net.forward({ ...batch, molecule: others })];
+    expect(shares[4]).toBeCloseTo((await whole.item()) - (await part.item()), 5);
+    expect(new Set(shares.map((share) => share.toFixed(6))).size).toBe(5);
+    const svg = chemistry.draw(chloropropanol, { weights: [1, 0, 0, 0, -1] });
+    expect(svg).toContain("#599EFF");
   });
 
   it("has room in steps, for an atom and two arrows more", () => {
