@@ -123,14 +123,11 @@ export class Chemistry {
   read(smiles: string): Molecule | string {
     if (smiles.trim() === "") return "is empty";
     if (/\s/.test(smiles.trim())) return "has a space in it";
-    const log = this.#library.set_log_capture("rdApp.*");
-    try {
+    return this.#quietly((said) => {
       const handle = this.#open(smiles.trim());
-      if (handle === null) return reasonOf(log?.get_buffer() ?? "");
+      if (handle === null) return reasonOf(said());
       return closing(handle, () => this.#moleculeOf(smiles.trim(), handle));
-    } finally {
-      log?.delete();
-    }
+    });
   }
 
   /** 43 numbers that chemists have thought of: weight, polar surface, estimated log P, rings, … */
@@ -155,8 +152,8 @@ export class Chemistry {
     const most = weights.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
     const colors = weights.map((weight) => tint(weight / most));
     const options = {
-      ...{ width, height, bondLineWidth: 1.2, padding: 0.08, bonds: [] },
-      atoms: [...weights.keys()],
+      ...{ width, height, bondLineWidth: 1.2, padding: 0.08, fixedBondLength: 24 },
+      ...{ atoms: [...weights.keys()], bonds: [] },
       highlightAtomColors: Object.fromEntries(colors.entries()),
     };
     const asked = JSON.stringify(options);
@@ -164,9 +161,21 @@ export class Chemistry {
   }
 
   #with<T>(smiles: string, use: (handle: Handle) => T): T {
-    const handle = this.#open(smiles);
-    if (handle === null) throw new LoadError(smiles, "is no molecule that RDKit reads");
-    return closing(handle, () => use(handle));
+    return this.#quietly(() => {
+      const handle = this.#open(smiles);
+      if (handle === null) throw new LoadError(smiles, "is no molecule that RDKit reads");
+      return closing(handle, () => use(handle));
+    });
+  }
+
+  /** Keeps what RDKit has to say, complaints and warnings, from the terminal. */
+  #quietly<T>(use: (said: () => string) => T): T {
+    const log = this.#library.set_log_capture("rdApp.*");
+    try {
+      return use(() => log?.get_buffer() ?? "");
+    } finally {
+      log?.delete();
+    }
   }
 
   #open(text: string): Handle | null {
