@@ -7,6 +7,8 @@
 import { LoadError, nn, optim, zeros } from "anneal";
 import {
   choice,
+  folderOf,
+  folderSettings,
   limitTo,
   number,
   part,
@@ -14,9 +16,8 @@ import {
   type RunConfig,
   seeded,
   seedOf,
+  skipBadOf,
   type Terminal,
-  text,
-  toggle,
   type Verdict,
   whole,
 } from "anneal/recipe";
@@ -27,6 +28,7 @@ import { loaderOf, type Units, unitsOf } from "./molecules/batches.ts";
 import {
   labelsOf,
   type MoleculeSet,
+  publishedOf,
   readMolecules,
   type Samples,
   type SetName,
@@ -54,8 +56,8 @@ const settings = {
   weightDecay: number("how much weights shrink", ({ set }: Chosen) => usual[set].weightDecay),
   seed: seedOf("the splits, weights, order and dropout"),
   limit: limitTo("rows", 100),
-  skipBad: toggle("leave out molecules that cannot be read, and count them"),
-  data: text("the folder of the tables", "<folder>"),
+  skipBad: skipBadOf("molecules"),
+  ...folderSettings,
 } as const;
 
 type Chosen = { readonly set: SetName };
@@ -84,7 +86,8 @@ export const recipe: Recipe<typeof settings> = {
   async prepare(config) {
     const { epochs, batch, lr, networks, seed } = config;
     const set: MoleculeSet = sets[config.set];
-    const read = await readMolecules(set, config);
+    const folder = await folderOf(config, publishedOf(set));
+    const read = await readMolecules(set, folder, config);
     const { samples, bad, unlabelled } = read;
     const splits = splitsOf(set, samples, { count: networks, seed });
     const units = unitsOf(set, samples, splits);
@@ -101,10 +104,7 @@ export const recipe: Recipe<typeof settings> = {
     const optimizer = new optim.AdamW(model.parameters(), { lr, weightDecay: config.weightDecay });
     const totalSteps = epochs * train.length;
     const parts = Object.values(splits[0]!).map(({ length }) => length);
-    const left = [
-      ...(bad.length > 0 ? [`${bad.length} skipped that cannot be read`] : []),
-      ...(unlabelled > 0 ? [`${unlabelled} left out of which nothing was measured`] : []),
-    ];
+    const left = unlabelled > 0 ? [`${unlabelled} more of which nothing was measured`] : [];
     return {
       model,
       summary: nn.summary(model, graphsOf([Array(networks).fill(samples[0]!.graph)])),
@@ -115,10 +115,8 @@ export const recipe: Recipe<typeof settings> = {
       method: `AdamW, one cycle to ${lr}, batch ${batch}, ${networks} networks side by side, seed ${seed}`,
       ...{ epochs, train, validation, optimizer, loss: measuredLoss(set.kind, units.spread) },
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps }),
-      files: {
-        "splits.csv": splitTable(samples, splits),
-        ...(bad.length > 0 ? { "skipped.txt": `${bad.join("\n")}\n` } : {}),
-      },
+      files: { "splits.csv": splitTable(samples, splits) },
+      skipped: bad,
       next: (folder) => `ask it: anneal predict molecules "CCO" --run ${folder}`,
       test: (terminal) => judge(model, read, splits, set, terminal),
     };
@@ -163,6 +161,9 @@ async function judge(
     said.map((own, k) => scoreOf(set.kind, own, labelsOf(samples, tests[k]!))),
   );
   const network = spreadOf(scores.map(({ value }) => value));
+  // Where all have one split, what they say together can be judged too: the mean of their logits.
+  const mean = said[0]!.map((_, i) => said.reduce((sum, own) => sum + own[i]!, 0) / said.length);
+  const together = await scoreOf(set.kind, mean, labelsOf(samples, tests[0]!));
   const linear = await linearScores(chemistry, set, samples, splits);
   const measure = set.kind === "number" ? "root mean squared error" : "area under the ROC curve";
   const shown = ({ mean, spread }: typeof network) => `${mean.toFixed(3)} ± ${spread.toFixed(3)}`;
@@ -180,6 +181,7 @@ async function judge(
       published: set.published,
       source: `Wu et al. 2018, ${set.split} split`,
     },
+    ...(set.split === "scaffold" ? [{ name: "all together", value: together.value }] : []),
     ...(width > 1 ? tasks : []),
   ];
   const told = { set, samples, tests, said };

@@ -6,13 +6,15 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LoadError } from "anneal";
 import { Rng, readCsv } from "anneal/data";
-import { inDataFolder } from "anneal/recipe";
+import { type Published, publishedAt, type Skipped } from "anneal/recipe";
 import { type Graph, graphOf } from "./graph.ts";
 import { type Chemistry, type Molecule, openRDKit } from "./rdkit.ts";
 
 /** A table, and what is asked of it. */
 export interface MoleculeSet {
   readonly file: string;
+  /** What the file is called at {@link deepChem}. */
+  readonly remote: string;
   /** The column of names, where there is one. */
   readonly name?: string;
   readonly title: string;
@@ -31,7 +33,7 @@ export interface MoleculeSet {
   readonly published: string;
 }
 
-const address = "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/";
+const deepChem = "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets";
 
 const tox21Tasks = [
   ...["NR-AR", "NR-AR-LBD", "NR-AhR", "NR-Aromatase", "NR-ER", "NR-ER-LBD", "NR-PPAR-gamma"],
@@ -41,6 +43,7 @@ const tox21Tasks = [
 export const sets = {
   esol: {
     file: "esol.csv",
+    remote: "delaney-processed.csv",
     name: "Compound ID",
     title: "solubility in water (ESOL, Delaney 2004)",
     kind: "number",
@@ -52,6 +55,7 @@ export const sets = {
   },
   freesolv: {
     file: "FreeSolv_SAMPL.csv",
+    remote: "SAMPL.csv",
     name: "iupac",
     title: "free energy of hydration (FreeSolv, Mobley and Guthrie 2014)",
     kind: "number",
@@ -63,6 +67,7 @@ export const sets = {
   },
   lipophilicity: {
     file: "Lipophilicity.csv",
+    remote: "Lipophilicity.csv",
     name: "CMPD_CHEMBLID",
     title: "octanol and water (Lipophilicity, ChEMBL)",
     kind: "number",
@@ -74,6 +79,7 @@ export const sets = {
   },
   bbbp: {
     file: "BBBP.csv",
+    remote: "BBBP.csv",
     name: "name",
     title: "passing the blood-brain barrier (BBBP, Martins et al. 2012)",
     kind: "yes or no",
@@ -85,6 +91,7 @@ export const sets = {
   },
   tox21: {
     file: "tox21.csv.gz",
+    remote: "tox21.csv.gz",
     name: "mol_id",
     title: "twelve assays of toxicity (Tox21, 2014)",
     kind: "yes or no",
@@ -111,30 +118,32 @@ export interface Sample {
 export interface Samples {
   readonly chemistry: Chemistry;
   readonly samples: readonly Sample[];
-  /** What was skipped, and why. */
-  readonly bad: readonly string[];
+  readonly bad: readonly Skipped[];
   /** Rows in which nothing was measured. */
   readonly unlabelled: number;
 }
 
 export interface ReadOptions {
-  /** A folder. */
-  readonly data: string | null;
   /** Only so many rows. */
   readonly limit: number | null;
   readonly skipBad: boolean;
 }
 
+/** Where a set is published, as MoleculeNet's authors keep it. */
+export function publishedOf({ file, remote, title }: MoleculeSet): Published {
+  const files = [{ from: `${deepChem}/${remote}`, name: file }];
+  return { name: title, place: "molecules", files, page: "https://moleculenet.org" };
+}
+
 /** Reads a set. Throws LoadError, with file and line, for a SMILES that is none or a label that cannot be. */
 export async function readMolecules(
   set: MoleculeSet,
-  { data, limit, skipBad }: ReadOptions,
+  folder: string,
+  { limit, skipBad }: ReadOptions,
 ): Promise<Samples> {
-  const folder = data ?? inDataFolder("molecules");
-  const path = folder === undefined ? set.file : join(folder, set.file);
+  const path = join(folder, set.file);
   if (!existsSync(path)) {
-    const hint = `--data FOLDER with ${set.file}, or set ANNEAL_DATA; its like is at ${address}`;
-    throw new LoadError(path, "is not there", { hint });
+    throw new LoadError(path, "is not there", { hint: publishedAt(publishedOf(set)) });
   }
   const { header, rows, lines } = await readCsv({ from: path });
   const place = (name: string) => {
@@ -145,7 +154,7 @@ export async function readMolecules(
   const [smilesAt, nameAt] = [place("smiles"), header.indexOf(set.name ?? "")];
   const tasks = Object.values(set.tasks).map((column) => ({ column, at: place(column) }));
   const chemistry = await openRDKit();
-  const bad: string[] = [];
+  const bad: Skipped[] = [];
   const samples = rows.slice(0, limit ?? rows.length).flatMap((row, i): Sample[] => {
     const line = lines[i]!;
     const read = sampleOf(
@@ -158,9 +167,9 @@ export async function readMolecules(
     if (typeof read !== "string") return [{ line, name: row[nameAt]?.trim() ?? "", ...read }];
     if (!skipBad) {
       const hint = "--skip-bad leaves out what cannot be read, and counts it";
-      throw new LoadError(path, `line ${line}: ${read}`, { hint });
+      throw new LoadError(path, `has in line ${line} ${read}`, { hint });
     }
-    bad.push(`${path}, line ${line}: ${read}`);
+    bad.push({ file: path, reason: `has in line ${line} ${read}` });
     return [];
   });
   const measured = samples.filter(({ labels }) => !labels.every(Number.isNaN));
@@ -179,7 +188,7 @@ function sampleOf(
   const wrong = labels.find((label) => typeof label === "string");
   if (wrong !== undefined) return wrong;
   const molecule = chemistry.read(smiles);
-  if (typeof molecule === "string") return `${JSON.stringify(smiles)} ${molecule}`;
+  if (typeof molecule === "string") return `${JSON.stringify(smiles)}, which ${molecule}`;
   return { molecule, graph: graphOf(molecule), labels: labels as readonly number[] };
 }
 
@@ -193,7 +202,7 @@ function labelOf(cell: string, { kind, range, tasks }: MoleculeSet, column: stri
     return value;
   }
   const wanted = kind === "number" ? `a number from ${least} to ${most}` : "0 or 1";
-  return `${JSON.stringify(cell)} in column "${column}" is not ${wanted}`;
+  return `${JSON.stringify(cell)} as "${column}", which is not ${wanted}`;
 }
 
 /** The labels of some of the samples. */

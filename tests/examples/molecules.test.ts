@@ -316,35 +316,42 @@ describe("train molecules", () => {
   });
 
   it.each([
-    ["x,1,C(", 'line 152: "C(" is no SMILES: syntax error'],
+    ["x,1,C(", 'has in line 152 "C(", which is no SMILES: syntax error'],
     [
       "x,abc,CC",
-      'line 152: "abc" in column "measured log solubility in mols per litre" is not a number',
+      'line 152 "abc" as "measured log solubility in mols per litre", which is not a number',
     ],
-    ["x,77,CC", "is not a number from -15 to 5"],
-    ["x,,CC", '"" in column "measured log solubility in mols per litre" is not a number'],
+    ["x,77,CC", "which is not a number from -15 to 5"],
+    ["x,,CC", '"" as "measured log solubility in mols per litre", which is not a number'],
   ])("stops at %j before training, or leaves it out", async (row, message) => {
     await writeFile(join(place.folder, "esol.csv"), `${table()}\n${row}\n`);
-    const read = { data: place.folder, limit: null, skipBad: false };
-    await expect(readMolecules(sets.esol, read)).rejects.toThrow(message);
-    const { samples, bad } = await readMolecules(sets.esol, { ...read, skipBad: true });
+    const read = { limit: null, skipBad: false };
+    await expect(readMolecules(sets.esol, place.folder, read)).rejects.toThrow(message);
+    const { samples, bad } = await readMolecules(sets.esol, place.folder, {
+      ...read,
+      skipBad: true,
+    });
     expect([samples.length, bad.length]).toEqual([150, 1]);
-    expect(bad[0]).toContain(message);
+    expect(`${bad[0]?.file} ${bad[0]?.reason}`).toContain(message);
   });
 
   it("names what is missing", async () => {
-    const read = { data: place.folder, limit: null, skipBad: false };
+    const read = { limit: null, skipBad: false };
     await writeFile(join(place.folder, "esol.csv"), "smiles,logS\nC,1\n");
-    await expect(readMolecules(sets.esol, read)).rejects.toThrow(
+    await expect(readMolecules(sets.esol, place.folder, read)).rejects.toThrow(
       'has no column "measured log solubility in mols per litre"\n  hint: it has smiles, logS',
     );
     await writeFile(join(place.folder, "esol.csv"), `${head}\nx,1,C\n`);
-    await expect(readMolecules(sets.esol, read)).rejects.toThrow("has 1 molecules, too few");
-    await expect(readMolecules(sets.tox21, read)).rejects.toThrow("tox21.csv.gz is not there");
+    await expect(readMolecules(sets.esol, place.folder, read)).rejects.toThrow(
+      "has 1 molecules, too few",
+    );
+    await expect(readMolecules(sets.tox21, place.folder, read)).rejects.toThrow(
+      "tox21.csv.gz is not there",
+    );
     const tox = ["smiles,p_np,name", ...Array.from({ length: 30 }, () => "CC,1,"), "CC,0.5,"];
     await writeFile(join(place.folder, "BBBP.csv"), tox.join("\n"));
-    await expect(readMolecules(sets.bbbp, read)).rejects.toThrow(
-      'line 32: "0.5" in column "p_np" is not 0 or 1',
+    await expect(readMolecules(sets.bbbp, place.folder, read)).rejects.toThrow(
+      'line 32 "0.5" as "p_np", which is not 0 or 1',
     );
   });
 });
@@ -356,9 +363,9 @@ describe("the real tables", () => {
   it.skipIf(missing)(
     "of BBBP has eleven formulas that are none (skipped without its file)",
     async () => {
-      const { samples, bad } = await readMolecules(sets.bbbp, { data, limit: null, skipBad: true });
+      const { samples, bad } = await readMolecules(sets.bbbp, data, { limit: null, skipBad: true });
       expect([samples.length, bad.length]).toEqual([2039, 11]);
-      expect(bad[0]).toContain("line 61");
+      expect(bad[0]?.reason).toContain("line 61");
       const { train, test } = scaffoldSplit(samples);
       expect([train.length, test.length]).toEqual([1631, 204]);
     },
