@@ -10,7 +10,9 @@ import { recipe as lm } from "../../examples/lm.ts";
 import { recipe as mnist } from "../../examples/mnist.ts";
 import { recipe as molecules } from "../../examples/molecules.ts";
 import { recipe as names } from "../../examples/names.ts";
+import { recipe as nuclei } from "../../examples/nuclei.ts";
 import { recipe as questions } from "../../examples/questions.ts";
+import { recipe as road } from "../../examples/road.ts";
 import { recipe as sentiment } from "../../examples/sentiment.ts";
 import { recipe as translate } from "../../examples/translate.ts";
 import type { AnyRecipe } from "../recipe/index.ts";
@@ -30,4 +32,6 @@ export const recipes: readonly AnyRecipe[] = [
   digitsSpoken,
   molecules,
   digitStrings,
+  nuclei,
+  road,
 ];

@@ -52,6 +52,12 @@ export {
   type Objects,
 } from "./detection.ts";
 export { type PictureOptions, psnr, type SsimOptions, ssim } from "./image.ts";
+export {
+  type InstanceOptions,
+  type InstanceScores,
+  type Instances,
+  instanceScores,
+} from "./instances.ts";
 export { type Meter, meter } from "./meter.ts";
 export type { Measured, Metric, Metrics, Results } from "./metric.ts";
 export {

@@ -13,4 +13,15 @@ export {
 } from "./folder.ts";
 export { type MaskOptions, readMask } from "./mask.ts";
 export { batchedNms, nms } from "./nms.ts";
+export {
+  type Connectivity,
+  type ConnectivityOption,
+  connectedComponents,
+  innerBoundaries,
+  type LabelMap,
+  otsuThreshold,
+  regionSizes,
+} from "./regions.ts";
+export { readSegmented, type SegmentedOptions, type SegmentedPicture } from "./segmented.ts";
 export { parseVoc, readNames, readVoc, type VocOptions } from "./voc.ts";
+export { type WatershedOptions, watershed } from "./watershed.ts";
