@@ -1,18 +1,20 @@
-// The recipe `nuclei`: where the nuclei of cells are in pictures of many kinds of microscopes (Data Science Bowl
-// 2018), each one by itself, by a U-Net that tells insides from boundaries. Not here: reading and
-// splitting (nuclei/data.ts), the network (unet.ts), from scores to nuclei (nuclei/instances.ts).
+// The recipe `nuclei`: where the nuclei of cells are in pictures of many kinds of microscopes (Data
+// Science Bowl 2018), each one by itself, by a U-Net that tells insides from boundaries. Not here:
+// reading and splitting (nuclei/data.ts), the network (unet.ts), from scores to nuclei
+// (nuclei/instances.ts).
 
 import { nn, noGrad, optim, type Tensor, tensor } from "anneal";
 import { instanceScores, meanIou } from "anneal/metrics";
 import {
+  folderOf,
+  folderSettings,
   limitTo,
   number,
   type Recipe,
   seeded,
   seedOf,
+  skipBadOf,
   type Terminal,
-  text,
-  toggle,
   type Verdict,
   whole,
 } from "anneal/recipe";
@@ -25,6 +27,7 @@ import {
   cropLoader,
   middleLoader,
   type NucleiPicture,
+  published,
   readNuclei,
 } from "./nuclei/data.ts";
 import { nucleiOf, pixelIou, simpleNuclei } from "./nuclei/instances.ts";
@@ -37,8 +40,8 @@ const settings = {
   width: whole("channels of the first level", 16),
   seed: seedOf("split, weights, order and crops"),
   limit: limitTo("pictures", 20),
-  skipBad: toggle("leave out pictures that cannot be read, and count them"),
-  data: text("the folder of images/ and labels/", "<folder>"),
+  skipBad: skipBadOf("pictures"),
+  ...folderSettings,
 } as const;
 
 /** A U-Net over pictures (B, 3, H, W). Training makes each lighter or darker, its colours one by one. */
@@ -62,7 +65,11 @@ export const recipe: Recipe<typeof settings> = {
   settings,
   async prepare(config) {
     const { epochs, batch, lr, width, seed, limit, skipBad } = config;
-    const nuclei = await readNuclei(config.data, { seed, limit: limit ?? undefined, skipBad });
+    const nuclei = await readNuclei(await folderOf(config, published), {
+      seed,
+      limit: limit ?? undefined,
+      skipBad,
+    });
     const { train, validation, test, bad } = nuclei;
     const model = seeded(seed, () => new NucleiNet(width));
     const optimizer = new optim.AdamW(model.parameters(), { lr, weightDecay: 0.01 });
@@ -72,15 +79,13 @@ export const recipe: Recipe<typeof settings> = {
     return {
       model,
       summary: nn.summary(model, [3, 256, 256]),
-      data: [
-        `${train.length} pictures to train, ${validation.length} to validate, ${test.length} to test`,
-        ...(bad > 0 ? [`${bad} left out, for they cannot be read`] : []),
-      ].join("; "),
+      data: `${train.length} pictures to train, ${validation.length} to validate, ${test.length} to test`,
       method: `AdamW, one cycle to ${lr}, batch ${batch}, seed ${seed}; crops zoomed, mirrored and relit`,
       ...{ epochs, train: batches, validation: middleLoader(validation, 64), optimizer },
       loss: (scores, truth) => nn.crossEntropy(scores, truth, { weight }),
       metrics: { meanIou: meanIou(classes.length) },
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps: epochs * batches.length }),
+      skipped: bad,
       files: {
         "split.json": JSON.stringify({
           train: names(train),
@@ -88,7 +93,7 @@ export const recipe: Recipe<typeof settings> = {
           test: names(test),
         }),
       },
-      test: (terminal) => judge(model, test, bad, terminal),
+      test: (terminal) => judge(model, test, terminal),
     };
   },
   predict: {
@@ -113,7 +118,6 @@ async function outlined(model: NucleiNet, picture: NucleiPicture): Promise<Label
 async function judge(
   model: NucleiNet,
   test: readonly NucleiPicture[],
-  bad: number,
   { style }: Terminal,
 ): Promise<Verdict> {
   const found: LabelMap[] = [];
@@ -151,7 +155,6 @@ async function judge(
       instanceF1At75: strict.f1,
       baselinePixelIou: others.all,
       baselineInstanceF1: simpleScores.f1,
-      skipped: bad,
     },
     facts: [
       `F1 of nuclei ${scores.f1.toFixed(3)} at IoU 0.5`,

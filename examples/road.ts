@@ -1,18 +1,19 @@
-// The recipe `road`: what each pixel of a street shows, seen from a car (CamVid, eleven classes), by a U-Net. Not
-// here: reading and cutting pictures (road/data.ts), the network (unet.ts), how good
+// The recipe `road`: what each pixel of a street shows, seen from a car (CamVid, eleven classes), by a
+// U-Net. Not here: reading and cutting pictures (road/data.ts), the network (unet.ts), how good
 // an answer is (road/scores.ts).
 
 import { nn, noGrad, optim, type Tensor, tensor } from "anneal";
 import { meanIou } from "anneal/metrics";
 import {
+  folderOf,
+  folderSettings,
   limitTo,
   number,
   type Recipe,
   seeded,
   seedOf,
+  skipBadOf,
   type Terminal,
-  text,
-  toggle,
   type Verdict,
   whole,
 } from "anneal/recipe";
@@ -23,6 +24,7 @@ import {
   classes,
   countsOf,
   cropLoader,
+  published,
   type Road,
   readRoad,
   unknown,
@@ -39,8 +41,8 @@ const settings = {
   width: whole("channels of the first level", 32),
   seed: seedOf("weights, order and windows"),
   limit: limitTo("pictures of each part", 2),
-  skipBad: toggle("leave out pictures that cannot be read, and count them"),
-  data: text("the folder of train/, trainannot/ and the like", "<folder>"),
+  skipBad: skipBadOf("pictures"),
+  ...folderSettings,
 } as const;
 
 /** A U-Net over pixels of 0 to 255, (B, 3, H, W), at half the resolution inside. */
@@ -80,7 +82,10 @@ export const recipe: Recipe<typeof settings> = {
   settings,
   async prepare(config) {
     const { epochs, batch, lr, width, seed, limit, skipBad } = config;
-    const road = await readRoad(config.data, { limit: limit ?? undefined, skipBad });
+    const road = await readRoad(await folderOf(config, published), {
+      limit: limit ?? undefined,
+      skipBad,
+    });
     const { train, validation, test, bad } = road;
     const model = seeded(seed, () => new RoadNet(width));
     const optimizer = new optim.AdamW(model.parameters(), { lr, weightDecay: 0.02 });
@@ -90,15 +95,13 @@ export const recipe: Recipe<typeof settings> = {
     return {
       model,
       summary: nn.summary(model, [3, ...train[0]!.mask.shape]),
-      data: [
-        `${train.length} pictures to train, ${validation.length} to validate, ${test.length} to test`,
-        ...(bad > 0 ? [`${bad} left out, for they cannot be read`] : []),
-      ].join("; "),
+      data: `${train.length} pictures to train, ${validation.length} to validate, ${test.length} to test`,
       method: `AdamW, one cycle to ${lr}, batch ${batch}, seed ${seed}; windows zoomed, mirrored and relit`,
       ...{ epochs, train: batches, validation: wholeLoader(validation), optimizer },
       loss: (scores, truth) => nn.crossEntropy(scores, truth, { weight, ignoreIndex: unknown }),
       metrics: { meanIou: meanIou(classes.length) },
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps: epochs * batches.length }),
+      skipped: bad,
       files: {
         "split.json": JSON.stringify({
           train: names(train),
@@ -123,15 +126,12 @@ export const recipe: Recipe<typeof settings> = {
 /** A class counts the more the rarer it is: the root of the middle class's frequency over its own. */
 function weightsOf(pictures: readonly SegmentedPicture[]): number[] {
   const counts = countsOf(pictures);
-  const middle = [...counts].sort((a, b) => a - b)[(counts.length - 1) / 2]!;
-  return counts.map((count) => Math.sqrt(middle / Math.max(1, count)));
+  const found = counts.filter((count) => count > 0).sort((a, b) => a - b);
+  const middle = found[Math.floor(found.length / 2)]!;
+  return counts.map((count) => (count > 0 ? Math.sqrt(middle / count) : 1));
 }
 
-async function judge(
-  model: RoadNet,
-  { train, test, bad }: Road & { readonly bad: number },
-  { style }: Terminal,
-): Promise<Verdict> {
+async function judge(model: RoadNet, { train, test }: Road, { style }: Terminal): Promise<Verdict> {
   const answers = await predict(new Answer(model), wholeLoader(test) as never); // (N, H, W)
   const all = await answers.data();
   const size = test[0]!.mask.data.length;
@@ -161,7 +161,6 @@ async function judge(
       accuracy: ours.accuracy,
       baselineMeanIou: others.mean,
       ...Object.fromEntries(byClass),
-      skipped: bad,
     },
     facts: [
       `${(100 * ours.accuracy).toFixed(1)} % of pixels right`,

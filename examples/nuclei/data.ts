@@ -2,9 +2,7 @@
 // nucleus at each pixel, split by picture, cut into crops of three classes. Not here: the network
 // (../unet.ts), or how its answer becomes nuclei (instances.ts).
 
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { LoadError } from "anneal";
 import {
   ArrayDataset,
   centerCrop,
@@ -18,7 +16,7 @@ import {
   randomVerticalFlip,
   toLayout,
 } from "anneal/data";
-import { inDataFolder } from "anneal/recipe";
+import type { Published, Skipped } from "anneal/recipe";
 import { innerBoundaries, readSegmented, type SegmentedPicture } from "anneal/vision";
 
 /** What a pixel is. A nucleus is its inside and its own outermost pixels. */
@@ -39,25 +37,27 @@ export interface Nuclei {
   readonly test: readonly NucleiPicture[];
 }
 
-const hint = [
-  "--data FOLDER with images/NAME.jpg (or .png) and labels/NAME.png, in which each pixel has the number of its",
-  "nucleus (16 bits, 0 is none), or set ANNEAL_DATA; the pictures and a mask of each nucleus are published",
-  "as stage1_train.zip at https://bbbc.broadinstitute.org/BBBC038",
-].join(" ");
+export const published: Published = {
+  name: "nuclei of the Data Science Bowl 2018",
+  place: "medical/nuclei",
+  files: [],
+  page: "https://bbbc.broadinstitute.org/BBBC038",
+};
 
-/** Reads all pictures and splits them 70 : 10 : 20 by the seed, those of each size for themselves. */
+/**
+ * Reads images/NAME.jpg (or .png) with labels/NAME.png, whose pixels have the number of their nucleus, 0 for
+ * none; and splits them 70 : 10 : 20 by the seed, those of each size for themselves.
+ */
 export async function readNuclei(
-  data: string | null,
-  { seed, limit, skipBad }: { seed: number; limit?: number | undefined; skipBad?: boolean },
-): Promise<Nuclei & { readonly bad: number }> {
-  const folder = data ?? inDataFolder("medical/nuclei");
-  if (folder === undefined) throw new LoadError("nuclei", "has no data", { hint });
-  const [pictures, maps] = [join(folder, "images"), join(folder, "labels")] as const;
-  for (const part of [pictures, maps]) {
-    if (!existsSync(part)) throw new LoadError(part, "is not there", { hint });
-  }
-  const { items, bad } = await readSegmented(pictures, maps, { limit, skipBad });
-  return { ...split(items.map(withRange), seed), bad: bad.length };
+  folder: string,
+  { seed, ...options }: { seed: number; limit?: number | undefined; skipBad?: boolean },
+): Promise<Nuclei & { readonly bad: readonly Skipped[] }> {
+  const { items, bad } = await readSegmented(
+    join(folder, "images"),
+    join(folder, "labels"),
+    options,
+  );
+  return { ...split(items.map(withRange), seed), bad };
 }
 
 /** The same part of every size, so that every kind of microscope is in every part. */
@@ -97,7 +97,7 @@ interface Sample {
 export function cropLoader(pictures: readonly NucleiPicture[], batchSize: number, seed: number) {
   const augmented = pictures.map((picture) => {
     const area = picture.mask.data.length;
-    const scale = [(96 * 96) / area, Math.min(1, (176 * 176) / area)] as const;
+    const scale = [Math.min(1, (96 * 96) / area), Math.min(1, (176 * 176) / area)] as const;
     const zoom = randomResizedCrop(side, { scale, ratio: [0.9, 1.1] });
     return { picture, move: compose(zoom, randomHorizontalFlip(), randomVerticalFlip()) };
   });

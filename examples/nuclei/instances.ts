@@ -15,8 +15,9 @@ import type { NucleiPicture } from "./data.ts";
 const least = 12;
 
 /**
- * Nuclei of probabilities (3, H, W) of background, inside and boundary: pieces that are surely inside are seeds,
- * which grow over all that is rather nucleus than background. What no seed reaches is a nucleus too.
+ * Nuclei of probabilities (3, H, W) of background, inside and boundary: pieces that are surely inside are
+ * seeds, which grow over all that is rather nucleus than background. What no seed reaches is a nucleus
+ * too.
  */
 export function nucleiOf(
   probabilities: ArrayLike<number>,

@@ -1,5 +1,5 @@
-// What a trained network of `road` says of a picture of the user's: how much of it each class has, and a page with
-// the classes laid over it. Not here: the network (../road.ts).
+// What a trained network of `road` says of a picture of the user's: how much of it each class has, and a
+// page with the classes laid over it. Not here: the network (../road.ts).
 
 import { writeFile } from "node:fs/promises";
 import { basename, extname } from "node:path";

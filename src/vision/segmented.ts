@@ -24,8 +24,8 @@ export interface SegmentedOptions extends Pick<MaskOptions, "classes" | "ignore"
 }
 
 /**
- * All pictures of a folder or tar archive in RGB, (H, W, 3) uint8, each with the label map of the same name in
- * another: `images/a.jpg` and `labels/a.png`.
+ * All pictures of a folder or tar archive in RGB, (H, W, 3) uint8, each with the label map of the same
+ * name in another: `images/a.jpg` and `labels/a.png`.
  *
  * @throws LoadError for a folder that is not there or has no picture, a picture without its map, what cannot
  * be decoded, a map of another size than its picture, and a number that is no class.
