@@ -120,7 +120,10 @@ export const recipe: Recipe<typeof settings, { resample: Setting<boolean> }> = {
     return {
       model,
       summary: nn.summary(model, [3 * sampleRate]),
-      data: `${strings} strings an epoch of ${recordings.train.length} recordings; ${validation.length} to validate, ${test.length} to test, of others`,
+      data: [
+        `${strings} strings an epoch of ${recordings.train.length} recordings`,
+        `${validation.length} to validate, ${test.length} to test, of others`,
+      ].join("; "),
       method: `AdamW, one cycle to ${lr}, batch ${batch}, seed ${seed}, bands and spans covered`,
       ...{ epochs, train, optimizer, loss, clipNorm: 5 },
       validation: groupsOf(validation, 50).map(batchOf),

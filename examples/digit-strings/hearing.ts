@@ -69,7 +69,8 @@ export async function picturesOf(
   const right = all.filter((each) => each.heard.digits === each.said.digits);
   const some = right.filter((_, i) => i % Math.ceil(right.length / 6) === 0);
   const note =
-    "Spectrograms: loud is bright, low frequencies are below. Boxes above: when the network says each digit; " +
+    "Spectrograms: loud is bright, low frequencies are below. " +
+    "Boxes above: when the network says each digit; " +
     "below, dashed: when it is said.";
   const shown = [wrong.slice(0, 6), some.slice(0, 6)];
   const longest = Math.max(...shown.flat().map(({ said }) => said.wave.length));
