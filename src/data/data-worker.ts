@@ -4,6 +4,7 @@ import { builtin } from "../util/env.ts";
 import { Rng } from "../util/rng.ts";
 import type { Dataset } from "./dataset.ts";
 import {
+  bytesIn,
   openModule,
   packSample,
   type Reply,
@@ -15,7 +16,7 @@ import {
 
 interface Port {
   on(event: "message", listener: (request: Request) => void): void;
-  postMessage(reply: Reply, owned?: readonly ArrayBufferLike[]): void;
+  postMessage(reply: Reply, owned?: readonly ArrayBuffer[]): void;
 }
 
 interface NodeWorkerThreads {
@@ -34,17 +35,23 @@ async function live(port: Port, start: WorkerStart): Promise<void> {
 }
 
 async function answer(port: Port, dataset: Dataset<unknown>, { id, wanted }: Request) {
-  const owned: ArrayBufferLike[] = [];
-  const results = await Promise.all(
+  let bytes = 0;
+  const made = await Promise.all(
     wanted.map(async ({ index, state }): Promise<Result> => {
       try {
-        return { sample: packSample(await dataset.get(index, Rng.from(state)), owned) };
+        const sample = await dataset.get(index, Rng.from(state));
+        bytes += bytesIn(sample);
+        return { sample };
       } catch (error) {
         return { error: sendError(error) };
       }
     }),
   );
-  port.postMessage({ id, results }, owned);
+  const room = { buffer: new ArrayBuffer(bytes), used: 0 };
+  const results = made.map((result) => {
+    return "sample" in result ? { sample: packSample(result.sample, room) } : result;
+  });
+  port.postMessage({ id, results }, [room.buffer]);
 }
 
 const threads = builtin<NodeWorkerThreads>("node:worker_threads");

@@ -96,31 +96,52 @@ export function receiveError({ name, message, stack, fields }: SentError, sample
 }
 
 /**
- * A sample that can leave its thread: its typed arrays copied (they may be views of a whole data set) and
- * listed, so that they are handed over. Throws ArgumentError for values of classes, a Tensor say.
+ * The bytes of a sample's typed arrays, each from a multiple of 8 on. Throws ArgumentError for values of
+ * classes, a Tensor say, which cannot leave their thread.
  */
-export function packSample(value: unknown, owned: ArrayBufferLike[], path = ""): unknown {
-  if (ArrayBuffer.isView(value) && "slice" in value) {
-    const copy = (value as Uint8Array).slice();
-    owned.push(copy.buffer);
-    return copy;
-  }
-  if (Array.isArray(value)) return value.map((v, i) => packSample(v, owned, `${path}[${i}]`));
-  if (typeof value === "function" || (typeof value === "object" && !isPlain(value))) {
-    const kind = typeof value === "function" ? "function" : value!.constructor.name;
+export function bytesIn(value: unknown, path = ""): number {
+  if (isArray(value)) return Math.ceil(value.byteLength / 8) * 8;
+  const isOther = typeof value === "function" || typeof value === "symbol";
+  if (isOther || (typeof value === "object" && !isPlain(value))) {
+    const kind = isOther ? typeof value : value!.constructor.name;
     const hint = "give plain objects, arrays and typed arrays; the loader makes the tensors";
     const what = `sample${path} is a ${kind}, which cannot leave its thread`;
     throw new ArgumentError("WorkerDataset", what, { hint });
   }
+  if (typeof value !== "object" || value === null) return 0;
+  const isList = Array.isArray(value);
+  return Object.entries(value).reduce((sum, [key, v]) => {
+    return sum + bytesIn(v, isList ? `${path}[${key}]` : `${path}.${key}`);
+  }, 0);
+}
+
+/** Room for the typed arrays of a message: one buffer is handed over sooner than many. */
+export interface Room {
+  readonly buffer: ArrayBuffer;
+  used: number;
+}
+
+/** The sample with its typed arrays copied into the room; they may be views of a whole data set. */
+export function packSample(value: unknown, room: Room): unknown {
+  if (isArray(value)) {
+    const Type = value.constructor as Uint8ArrayConstructor;
+    const copy = new Type(room.buffer, room.used, value.length);
+    copy.set(value);
+    room.used += Math.ceil(value.byteLength / 8) * 8;
+    return copy;
+  }
   if (typeof value !== "object" || value === null) return value;
-  const parts = Object.entries(value).map(([key, v]) => {
-    return [key, packSample(v, owned, `${path}.${key}`)];
-  });
+  if (Array.isArray(value)) return value.map((v) => packSample(v, room));
+  const parts = Object.entries(value).map(([key, v]) => [key, packSample(v, room)]);
   return Object.fromEntries(parts);
 }
 
+function isArray(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && "BYTES_PER_ELEMENT" in value;
+}
+
 function isPlain(value: object | null): boolean {
-  if (value === null) return true;
+  if (value === null || Array.isArray(value)) return true;
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
