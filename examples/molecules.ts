@@ -166,7 +166,9 @@ async function judge(
   const together = await scoreOf(set.kind, mean, labelsOf(samples, tests[0]!));
   const linear = await linearScores(chemistry, set, samples, splits);
   const measure = set.kind === "number" ? "root mean squared error" : "area under the ROC curve";
-  const shown = ({ mean, spread }: typeof network) => `${mean.toFixed(3)} ± ${spread.toFixed(3)}`;
+  const shown = ({ mean, spread }: typeof network) => {
+    return spread > 0 ? `${mean.toFixed(3)} ± ${spread.toFixed(3)}` : mean.toFixed(3);
+  };
   const tasks = Object.keys(set.tasks).map((name, t) => ({
     name,
     value: shown(spreadOf(scores.map((score) => score.tasks[t]!))),
