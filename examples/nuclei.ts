@@ -3,7 +3,7 @@
 // reading and splitting (nuclei/data.ts), the network (unet.ts), from scores to nuclei
 // (nuclei/instances.ts).
 
-import { nn, noGrad, optim, type Tensor, tensor } from "anneal";
+import { LoadError, nn, noGrad, optim, type Tensor, tensor } from "anneal";
 import { instanceScores, meanIou } from "anneal/metrics";
 import {
   folderOf,
@@ -39,7 +39,7 @@ const settings = {
   lr: number("the highest learning rate of the cycle", 3e-3),
   width: whole("channels of the first level", 16),
   seed: seedOf("split, weights, order and crops"),
-  limit: limitTo("pictures", 20),
+  limit: limitTo("pictures", 40),
   skipBad: skipBadOf("pictures"),
   ...folderSettings,
 } as const;
@@ -71,6 +71,9 @@ export const recipe: Recipe<typeof settings> = {
       skipBad,
     });
     const { train, validation, test, bad } = nuclei;
+    if (train.length < batch || validation.length === 0 || test.length === 0) {
+      throw new LoadError("nuclei", `${train.length} pictures to train on are too few`);
+    }
     const model = seeded(seed, () => new NucleiNet(width));
     const optimizer = new optim.AdamW(model.parameters(), { lr, weightDecay: 0.01 });
     const batches = cropLoader(train, batch, seed);

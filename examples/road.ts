@@ -2,7 +2,7 @@
 // U-Net. Not here: reading and cutting pictures (road/data.ts), the network (unet.ts), how good
 // an answer is (road/scores.ts).
 
-import { nn, noGrad, optim, type Tensor, tensor } from "anneal";
+import { LoadError, nn, noGrad, optim, type Tensor, tensor } from "anneal";
 import { meanIou } from "anneal/metrics";
 import {
   folderOf,
@@ -40,7 +40,7 @@ const settings = {
   lr: number("the highest learning rate of the cycle", 2e-3),
   width: whole("channels of the first level", 32),
   seed: seedOf("weights, order and windows"),
-  limit: limitTo("pictures of each part", 2),
+  limit: limitTo("pictures of each part", 8),
   skipBad: skipBadOf("pictures"),
   ...folderSettings,
 } as const;
@@ -87,6 +87,9 @@ export const recipe: Recipe<typeof settings> = {
       skipBad,
     });
     const { train, validation, test, bad } = road;
+    if (train.length < batch) {
+      throw new LoadError("road", `${train.length} pictures to train on are fewer than a batch`);
+    }
     const model = seeded(seed, () => new RoadNet(width));
     const optimizer = new optim.AdamW(model.parameters(), { lr, weightDecay: 0.02 });
     const batches = cropLoader(train, batch, seed);

@@ -1,8 +1,7 @@
 // The pictures of the Data Science Bowl 2018 as `anneal train nuclei` uses them: read with the number of the
-// nucleus at each pixel, split by picture, cut into crops of three classes. Not here: the network
-// (../unet.ts), or how its answer becomes nuclei (instances.ts).
+// nucleus at each pixel, split by picture, cut into crops of three classes. Not here: the files
+// (bowl.ts), the network (../unet.ts), or how its answer becomes nuclei (instances.ts).
 
-import { join } from "node:path";
 import {
   ArrayDataset,
   centerCrop,
@@ -17,7 +16,8 @@ import {
   toLayout,
 } from "anneal/data";
 import type { Published, Skipped } from "anneal/recipe";
-import { innerBoundaries, readSegmented, type SegmentedPicture } from "anneal/vision";
+import { innerBoundaries, type SegmentedPicture } from "anneal/vision";
+import { readNucleiFolder } from "./bowl.ts";
 
 /** What a pixel is. A nucleus is its inside and its own outermost pixels. */
 export const classes = ["background", "inside", "boundary"] as const;
@@ -40,23 +40,20 @@ export interface Nuclei {
 export const published: Published = {
   name: "nuclei of the Data Science Bowl 2018",
   place: "medical/nuclei",
-  files: [],
+  files: [{ from: "https://data.broadinstitute.org/bbbc/BBBC038/stage1_train.zip" }],
   page: "https://bbbc.broadinstitute.org/BBBC038",
 };
 
 /**
  * Reads images/NAME.jpg (or .png) with labels/NAME.png, whose pixels have the number of their nucleus, 0 for
- * none; and splits them 70 : 10 : 20 by the seed, those of each size for themselves.
+ * none, or the bowl's own folders; and splits them 70 : 10 : 20 by the seed, those of each size for
+ * themselves.
  */
 export async function readNuclei(
   folder: string,
   { seed, ...options }: { seed: number; limit?: number | undefined; skipBad?: boolean },
 ): Promise<Nuclei & { readonly bad: readonly Skipped[] }> {
-  const { items, bad } = await readSegmented(
-    join(folder, "images"),
-    join(folder, "labels"),
-    options,
-  );
+  const { items, bad } = await readNucleiFolder(folder, options);
   return { ...split(items.map(withRange), seed), bad };
 }
 

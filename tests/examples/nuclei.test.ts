@@ -71,6 +71,40 @@ it("learns to outline discs, and asks about a picture", async () => {
   expect(existsSync(join(place.folder, "3.nuclei.html"))).toBe(true);
 }, 120_000);
 
+it("reads the bowl's own folders, a mask for each nucleus", async () => {
+  const folder = join(place.folder, "bowl");
+  const grey = (rows: number[][]) =>
+    png({ width: rows[0]!.length, height: rows.length, bits: 8, colour: 0, rows });
+  writeTree(folder, {
+    "a/images/a.png": grey([
+      [9, 9, 200],
+      [9, 200, 9],
+    ]),
+    "a/masks/1.png": grey([
+      [0, 0, 255],
+      [0, 0, 0],
+    ]),
+    "a/masks/2.png": grey([
+      [0, 0, 0],
+      [0, 255, 0],
+    ]),
+  });
+  const { train, validation, test } = await readNuclei(folder, { seed: 1 });
+  const [picture] = [...train, ...validation, ...test];
+  expect([...picture!.mask.data]).toEqual([0, 0, 1, 0, 2, 0]);
+  expect(picture).toMatchObject({ name: "a/images/a.png", dark: 9, bright: 200 });
+  writeTree(folder, { "a/masks/3.png": grey([[255]]) });
+  await expect(readNuclei(folder, { seed: 1 })).rejects.toThrow(
+    "3.png has 1 × 1 pixels (width × height), its picture has 3 × 2",
+  );
+  writeTree(folder, { "b/images/b.png": grey([[1]]) });
+  const { bad } = await readNuclei(folder, { seed: 1, skipBad: true });
+  expect(bad.map(({ reason }) => reason)).toEqual([
+    "has 1 × 1 pixels (width × height), its picture has 3 × 2",
+    "has no nuclei in b/masks/",
+  ]);
+});
+
 describe("nucleiOf", () => {
   /** Probabilities (3, H, W) of a picture where b is background, i inside, e boundary. */
   const scores = (rows: readonly string[]) => {
