@@ -9,6 +9,7 @@ import type { TextRecipe } from "../../examples/language/training.ts";
 import { recipe as lm } from "../../examples/lm.ts";
 import { recipe as mnist } from "../../examples/mnist.ts";
 import { recipe as molecules } from "../../examples/molecules.ts";
+import { recipe as mri } from "../../examples/mri.ts";
 import { recipe as names } from "../../examples/names.ts";
 import { recipe as nuclei } from "../../examples/nuclei.ts";
 import { recipe as questions } from "../../examples/questions.ts";
@@ -34,4 +35,5 @@ export const recipes: readonly AnyRecipe[] = [
   digitStrings,
   nuclei,
   road,
+  mri,
 ];

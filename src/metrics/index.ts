@@ -58,6 +58,7 @@ export {
   type Instances,
   instanceScores,
 } from "./instances.ts";
+export { wilsonInterval } from "./interval.ts";
 export { type Meter, meter } from "./meter.ts";
 export type { Measured, Metric, Metrics, Results } from "./metric.ts";
 export {

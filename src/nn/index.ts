@@ -53,6 +53,7 @@ export { functionalCall, type Substitutes } from "./functional-call.ts";
 export * from "./gated.ts";
 export * from "./gpt.ts";
 export { GptDecoding } from "./gpt-decoding.ts";
+export { gradCam } from "./grad-cam.ts";
 export * from "./grid.ts";
 export * from "./hooks.ts";
 export * as init from "./init.ts";
