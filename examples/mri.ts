@@ -1,5 +1,5 @@
-// The recipe `mri`: is there a tumour in a slice of a brain (253 public pictures)? A small convolutional network
-// for each of five folds, judged on the pictures that it did not see, and where it looked (Grad-CAM).
+// The recipe `mri`: is there a tumour in a slice of a brain (253 public pictures)? A small convolutional
+// network for each of five folds, judged on pictures that it did not see, and where it looked (Grad-CAM).
 // Not here: reading pictures (mri/data.ts), folds and networks (mri/folds.ts), the regression beside
 // it (mri/baseline.ts).
 

@@ -33,9 +33,9 @@ const published: Published = {
 };
 
 /**
- * Reads the folder. Of pictures that show the same only the first counts, so that none can be in training and in
- * test. Throws LoadError for other folders than `yes` and `no`, for a picture that cannot be read, and
- * where the same picture lies in both.
+ * Reads the folder. Of pictures that show the same only the first counts, so that none can be in
+ * training and in test. Throws LoadError for other folders than `yes` and `no`, for a picture that
+ * cannot be read, and where the same picture lies in both.
  */
 export async function readScans(config: FolderConfig & { skipBad: boolean }): Promise<Scans> {
   const root = await folderOf(config, published);

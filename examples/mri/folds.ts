@@ -1,5 +1,5 @@
-// Cross-validation of the recipe `mri`: who is tested by which fold, batches in which every fold sees pictures of
-// its own training part, and a network for each fold, all in one program.
+// Cross-validation of the recipe `mri`: who is tested by which fold, batches in which every fold sees
+// pictures of its own training part, and a network for each fold, all in one program.
 // Not here: reading pictures (data.ts), or judging (../mri.ts).
 
 import { nn, stack, type Tensor } from "anneal";
@@ -46,8 +46,8 @@ export const augment: Transform = compose(
   randomAffine({ degrees: 12, translate: [0.06, 0.06], scale: [0.9, 1.15] }),
 );
 
-/** Row i has the i-th picture of each fold's list: augmented ones where `augmented`, which are drawn anew when a
- *  list is at its end; else a list that has ended is filled with nobody. */
+/** Row i has the i-th picture of each fold's list. Where `augmented`, pictures are turned and moved, and a
+ *  list that is at its end begins again; else it is filled with nobody. */
 export class FoldRows implements Dataset<FoldSample> {
   readonly length: number;
   private readonly lists: readonly (readonly number[])[];
