@@ -172,6 +172,7 @@ async function judge(
   const tasks = Object.keys(set.tasks).map((name, t) => ({
     name,
     value: shown(spreadOf(scores.map((score) => score.tasks[t]!))),
+    baseline: `${shown(linear.fingerprints.tasks[t]!)} (fingerprints)`,
   }));
   const figures: Figure[] = [
     {

@@ -6,7 +6,7 @@ import { nn, noGrad, optim, Tensor, zeros } from "anneal";
 import { labelsOf, type MoleculeSet, type Sample, type Split } from "./data.ts";
 import { measuredLoss } from "./model.ts";
 import type { Chemistry } from "./rdkit.ts";
-import { scoreOf, spreadOf } from "./score.ts";
+import { type Score, scoreOf, spreadOf } from "./score.ts";
 
 /** Columns of numbers, one list a molecule. */
 type Features = readonly (readonly number[] | Uint8Array)[];
@@ -30,9 +30,10 @@ export async function linearScores(
   const different = split === "scaffold" ? splits.slice(0, 1) : splits;
   const { descriptors, fingerprints } = featuresOf(chemistry, samples);
   const scores = async (features: Features) => {
-    const found: number[] = [];
+    const found: Score[] = [];
     for (const parts of different) found.push(await linearScore(features, samples, parts, kind));
-    return spreadOf(found);
+    const tasks = samples[0]!.labels.map((_, t) => spreadOf(found.map((score) => score.tasks[t]!)));
+    return { ...spreadOf(found.map(({ value }) => value)), tasks };
   };
   return { descriptors: await scores(descriptors), fingerprints: await scores(fingerprints) };
 }
@@ -45,7 +46,7 @@ async function linearScore(
   samples: readonly Sample[],
   { train, validation, test }: Split,
   kind: MoleculeSet["kind"],
-): Promise<number> {
+): Promise<Score> {
   const scaled = standardized(features, train);
   const [columns, tasks] = [scaled[0]!.length, samples[0]!.labels.length];
   const x = (part: readonly number[]) => {
@@ -57,7 +58,7 @@ async function linearScore(
   const [seen, held, asked] = [x(train), x(validation), x(test)];
   const y = Tensor.from(labels, [train.length, tasks]); // (N, K)
   const loss = measuredLoss(kind);
-  const found: { held: number; asked: number }[] = [];
+  const found: { held: Score; asked: Score }[] = [];
   for (const pull of pulls) {
     const weight = nn.parameter(zeros([columns, tasks])); // (D, K)
     const bias = nn.parameter(zeros([tasks]));
@@ -69,12 +70,12 @@ async function linearScore(
     await optimizer.step(() => loss(told(seen), y).add(weight.square().sum().mul(pull)));
     const score = async (rows: Tensor, part: readonly number[]) => {
       const said = await noGrad(() => told(rows)).data();
-      return (await scoreOf(kind, said, labelsOf(samples, part))).value;
+      return scoreOf(kind, said, labelsOf(samples, part));
     };
     found.push({ held: await score(held, validation), asked: await score(asked, test) });
   }
   const sign = kind === "number" ? 1 : -1;
-  return found.sort((a, b) => sign * (a.held - b.held))[0]!.asked;
+  return found.sort((a, b) => sign * (a.held.value - b.held.value))[0]!.asked;
 }
 
 /** Of mean 0 and spread 1 over the molecules to train on; what is the same for all of them is 0. */
