@@ -1,5 +1,6 @@
 // All that `anneal train` can train: a line for each recipe of examples/. Not here: what each is.
 
+import { recipe as cells } from "../../examples/cells.ts";
 import { recipe as cifar10 } from "../../examples/cifar10.ts";
 import { recipe as diagnosis } from "../../examples/diagnosis.ts";
 import { recipe as digitStrings } from "../../examples/digit-strings.ts";
@@ -24,6 +25,7 @@ export const textRecipes: readonly TextRecipe[] = [lm, names];
 export const recipes: readonly AnyRecipe[] = [
   mnist,
   cifar10,
+  cells,
   ...textRecipes,
   sentiment,
   questions,

@@ -120,6 +120,31 @@ function card(picture: GalleryPicture, width: number, kinds: Kinds): string {
   return `<li${kind} style="width:${width}px">${frame}${words}</li>`;
 }
 
+/**
+ * A picture with its boxes as one SVG in the picture's own size, which needs no other file.
+ *
+ * @example
+ * await writeFile("found.svg", boxedPicture({ ...pictureOf(image), boxes }));
+ */
+export function boxedPicture(picture: GalleryPicture): string {
+  const { rows, cols, boxes = [] } = picture;
+  const kinds = kindsOf([picture]);
+  const marks = boxes.map((box) => boxMark(box, 1, colorOf(kinds, box)));
+  const size = `width="${cols}" height="${rows}"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${cols} ${rows}" ${size}>
+<style>
+rect { fill: none; stroke-width: 2; }
+.halo { stroke: #000; stroke-opacity: .55; stroke-width: 4; }
+.dashed { stroke-dasharray: 5 4; }
+text { font-family: system-ui, sans-serif; font-weight: 600; }
+text { paint-order: stroke; stroke: #000; stroke-width: .25em; }
+</style>
+<image href="${pngDataUrl(picture)}" ${size}/>
+${marks.join("\n")}
+</svg>
+`;
+}
+
 /** In a data URL: its names and styles stay its own, and no script in it runs. */
 function drawingCard({ svg, width, height, caption = "", tone }: GalleryDrawing): string {
   const url = `data:image/svg+xml;base64,${Buffer.from(svg).toString("base64")}`;

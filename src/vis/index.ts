@@ -3,6 +3,7 @@
 export { type DigitStyle, drawDigit, type Picture } from "./digit.ts";
 export { drawFigures, type Figure } from "./figures.ts";
 export {
+  boxedPicture,
   filters,
   type Gallery,
   type GalleryDrawing,
