@@ -28,6 +28,8 @@ import {
   TokenWindows,
 } from "anneal/text";
 import { evaluate } from "anneal/train";
+import type { Figure } from "anneal/vis";
+import { bigramLoss } from "./language/baseline.ts";
 import { type LanguageModelName, languageModels, type TextModel } from "./language/models.ts";
 import { type TextRecipe, tokenizerFile, tokenLoss, warmCosine } from "./language/training.ts";
 
@@ -83,7 +85,7 @@ export const recipe: Recipe<typeof settings> & TextRecipe = {
     );
     const text = config.limit === null ? whole : whole.slice(0, config.limit);
     const tokenizer = CharacterTokenizer.train([text]);
-    const { train, validation, every } = windowsOf(text, tokenizer, config);
+    const { train, validation, every, tokens } = windowsOf(text, tokenizer, config);
     const model = seeded(seed, () => modelOf(config, tokenizer));
     const optimizer = new optim.AdamW(groupsOf(model), { lr, betas: [0.9, 0.99] });
     const count = (n: number) => n.toLocaleString("en");
@@ -113,6 +115,7 @@ export const recipe: Recipe<typeof settings> & TextRecipe = {
           result: { validationLoss: loss, bitsPerCharacter: loss / Math.LN2 },
           facts: [`${(loss / Math.LN2).toFixed(3)} bits a character`],
           files: { "sample.txt": sample },
+          report: { figures: [figureOf(loss, tokens, tokenizer, config)] },
         };
       },
     };
@@ -139,15 +142,33 @@ function windowsOf(text: string, tokenizer: Tokenizer, config: LmConfig) {
   const [first, last] = splitText(text, trainPart);
   const width = model === "gpt" ? context : Math.max(context, presets[model].validation);
   if (last.length <= width) throw new UsageError("--limit", "leaves no window to validate on");
-  const windows = new TokenWindows(tokenizer.encode(first), { length: context, stride: 1 });
+  const tokens = { train: tokenizer.encode(first), held: tokenizer.encode(last) };
+  const windows = new TokenWindows(tokens.train, { length: context, stride: 1 });
   const every = Math.ceil(steps / Math.ceil(steps / stepsInEpoch));
   const count = every * batchSize;
   const sampler = new RandomSampler(windows.length, { replacement: true, count, seed });
-  const held = new TokenWindows(tokenizer.encode(last), { length: width });
+  const held = new TokenWindows(tokens.held, { length: width });
   return {
     train: new DataLoader(windows, { batchSize, sampler, seed }),
     validation: new DataLoader(held, { batchSize: 64 }),
-    every,
+    ...{ every, tokens },
+  };
+}
+
+/** The loss beside that of counted pairs, and of what nanoGPT's setting for a CPU reaches. */
+function figureOf(
+  loss: number,
+  { train, held }: Readonly<Record<"train" | "held", Int32Array>>,
+  { vocabulary }: Tokenizer,
+  { data }: LmConfig,
+): Figure {
+  const followed = (tokens: Int32Array) => [{ x: tokens.subarray(0, -1), y: tokens.subarray(1) }];
+  const counted = bigramLoss(followed(train), followed(held), vocabulary.size);
+  return {
+    name: "validation loss a character",
+    value: loss,
+    baseline: `${counted.toFixed(3)} (pairs of characters counted)`,
+    ...(data === null ? { published: 1.88, source: "nanoGPT on a CPU (Karpathy 2022)" } : {}),
   };
 }
 

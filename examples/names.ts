@@ -27,6 +27,7 @@ import {
 } from "anneal/text";
 import { evaluate } from "anneal/train";
 import { table } from "anneal/vis";
+import { bigramLoss } from "./language/baseline.ts";
 import { type LanguageModelName, languageModels, type TextModel } from "./language/models.ts";
 import { type TextRecipe, tokenizerFile, tokenLoss, unheard } from "./language/training.ts";
 
@@ -48,6 +49,9 @@ type NamesConfig = RunConfig<typeof settings>;
 /** The one special token: before the first letter and after the last. */
 const dot = ".";
 const shown = 20;
+
+/** Of the same names, parted otherwise. */
+const published = { published: 2.168, source: "makemore's perceptron (Karpathy 2022)" };
 
 export const recipe: Recipe<typeof settings> & TextRecipe = {
   name: "names",
@@ -90,6 +94,16 @@ export const recipe: Recipe<typeof settings> & TextRecipe = {
             `perplexity ${tested.perplexity.toFixed(2)}`,
             `${isNew} of ${made.length} made-up names are new`,
           ],
+          report: {
+            figures: [
+              {
+                name: "test loss a letter",
+                value: loss,
+                baseline: `${batches.counted.toFixed(3)} (pairs of letters counted)`,
+                ...(config.data === null ? published : {}),
+              },
+            ],
+          },
         };
       },
     };
@@ -143,7 +157,14 @@ function batchesOf(
     (typeof loaders)[0],
     (typeof loaders)[0],
   ];
-  return { train, validation, test };
+  const [seen, , held] = parts.map((part) => {
+    return Array.from({ length: part.length }, (_, i) => {
+      const { x, y } = part.get(i);
+      return { x: x.data, y: y.data };
+    });
+  });
+  const counted = bigramLoss(seen!, held!, tokenizer.vocabulary.size);
+  return { train, validation, test, counted };
 }
 
 async function makeNames(model: TextModel, tokenizer: Tokenizer, seed: number): Promise<string[]> {
