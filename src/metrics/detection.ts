@@ -114,7 +114,7 @@ export interface DetectionCurve {
  * @throws as meanAveragePrecision; ArgumentError for a threshold outside of 0 to 1.
  *
  * @example
- * const { scores, precision, recall } = detectionCurve(found, there, 1);
+ * const curve = detectionCurve(found, there, 1);
  */
 export function detectionCurve(
   detections: readonly Detections[],
