@@ -114,7 +114,9 @@ export interface DetectionCurve {
  * @throws as meanAveragePrecision; ArgumentError for a threshold outside of 0 to 1.
  *
  * @example
- * const curve = detectionCurve(found, there, 1);
+ * const found = [{ boxes: [[0, 0, 10, 10]], scores: [0.9], labels: [1] }];
+ * const there = [{ boxes: [[0, 0, 10, 9]], labels: [1] }];
+ * detectionCurve(found, there, 1).recall; // [1]
  */
 export function detectionCurve(
   detections: readonly Detections[],
