@@ -75,12 +75,12 @@ export async function readPassages(
   tokenizer: Tokenizer,
   texts: readonly { readonly text: string; readonly label?: number }[],
   classes: readonly string[],
-): Promise<Required<Passage>[]> {
+): Promise<Required<Omit<Passage, "title">>[]> {
   const ask = compile((tokens: Tensor) => {
     return noGrad(() => ({ logits: model.forward(tokens), weights: model.look(tokens) }));
   });
   const pad = tokenizer.vocabulary.special("pad");
-  const found: Required<Passage>[] = [];
+  const found: Required<Omit<Passage, "title">>[] = [];
   model.eval();
   for (let from = 0; from < texts.length; from += 256) {
     const group = texts.slice(from, from + 256);

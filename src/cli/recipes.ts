@@ -1,5 +1,6 @@
 // All that `anneal train` can train: a line for each recipe of examples/. Not here: what each is.
 
+import { recipe as answers } from "../../examples/answers.ts";
 import { recipe as cells } from "../../examples/cells.ts";
 import { recipe as cifar10 } from "../../examples/cifar10.ts";
 import { recipe as diagnosis } from "../../examples/diagnosis.ts";
@@ -29,6 +30,7 @@ export const recipes: readonly AnyRecipe[] = [
   ...textRecipes,
   sentiment,
   questions,
+  answers,
   translate,
   forecast,
   diagnosis,

@@ -11,6 +11,8 @@ export interface Passage {
   readonly words: readonly string[];
   /** How much each word counted; together 1. */
   readonly weights: readonly number[];
+  /** What stands above it: a question about it, say. */
+  readonly title?: string | undefined;
   readonly said: string;
   /** How sure the model was of that, from 0 to 1. */
   readonly probability: number;
@@ -55,7 +57,8 @@ export function drawPassage(
     line = `${wraps ? "" : `${line}${" ".repeat(gap)}`}${mark(word, strong[i]!)}`;
     used = (wraps ? 0 : used + gap) + size;
   });
-  return [...lines, line, `  ${verdict(passage)}`].join("\n");
+  const title = passage.title === undefined ? [] : [paint.bold(passage.title)];
+  return [...title, ...lines, line, `  ${verdict(passage)}`].join("\n");
 }
 
 function verdict({ said, probability, truth }: Passage): string {
@@ -75,7 +78,8 @@ export function passageSection(passages: readonly Passage[]): string {
     });
     const wrong = passage.truth !== undefined && passage.truth !== passage.said;
     const kind = wrong ? ' class="wrong"' : "";
-    return `<li${kind}><p>${words.join("")}</p><b>${escapeHtml(verdict(passage))}</b></li>`;
+    const title = passage.title === undefined ? "" : `<b>${escapeHtml(passage.title)}</b>`;
+    return `<li${kind}>${title}<p>${words.join("")}</p><b>${escapeHtml(verdict(passage))}</b></li>`;
   });
   const note =
     "The deeper a word is shaded, the more it counted. First what the model got wrong, surest first.";
