@@ -103,10 +103,11 @@ export const recipe: Recipe<typeof settings, { context: Setting<string | null> }
     const model = seeded(seed, () => new Readers(folds, { ...sizes, width, dropout }));
     const optimizer = new optim.AdamW(model.parameters(), { lr, weightDecay: 0.01 });
     const held = development.sort((a, b) => lengths[a]! - lengths[b]!);
+    const told = `${samples.length} questions about ${articles} articles, ${held.length} to validate`;
     return {
       model,
       summary: summaryOf(model, encoded[0]!),
-      data: `${samples.length} questions about ${articles} articles, ${held.length} to choose settings by; ${folds} folds`,
+      data: `${told}; ${folds} folds`,
       method: `AdamW, one cycle to ${lr}, ${folds} readers side by side, batch ${batch} each, seed ${seed}`,
       ...{ epochs, train, optimizer, loss: answerLoss, clipNorm: 5 },
       validation: Array.from({ length: Math.ceil(held.length / 32) }, (_, i) => {

@@ -73,9 +73,7 @@ describe("train answers", () => {
       place.folder,
     );
     expect(done.stderr).toBe("");
-    expect(done.stdout).toContain(
-      "96 questions about 16 articles, 12 to choose settings by; 2 folds",
-    );
+    expect(done.stdout).toContain("96 questions about 16 articles, 12 to validate; 2 folds");
     const [name = ""] = await readdir(join(place.folder, "runs"));
     const run = join(place.folder, "runs", name);
     const result = JSON.parse(await readFile(join(run, "result.json"), "utf8"));
