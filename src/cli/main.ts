@@ -22,7 +22,7 @@ import { AnnealError } from "../util/errors.ts";
 import { ask, canAnswer, withRecipe } from "./ask.ts";
 import { doctor } from "./doctor.ts";
 import { generateText } from "./generate.ts";
-import { withOwnRecipe } from "./own-recipe.ts";
+import { type Asking, withOwnRecipe } from "./own-recipe.ts";
 import { recipes as shipped, textRecipes } from "./recipes.ts";
 import { standardOutput } from "./terminal.ts";
 import { evaluateRun, train } from "./train.ts";
@@ -36,14 +36,14 @@ function version(): string {
   return JSON.parse(readFileSync(path, "utf8")).version;
 }
 
-function commands(recipes: readonly AnyRecipe[]): Command {
+function commands({ recipes, files = {} }: Omit<Asking, "argv">): Command {
   const anneal = new Command("anneal")
     .description("Deep learning for TypeScript: train, try out, look into.")
     .version(version())
     .addHelpText("after", "\nBegin with: anneal train mnist");
   const train = anneal.command("train").description("train a model on a data set");
   train.addHelpText("after", "\nOr a file that exports a recipe: anneal train ./mine.ts");
-  addTrain(train, recipes);
+  addTrain(train, recipes, files);
   const predict = anneal.command("predict").description("ask a trained model");
   predict.addHelpText("after", "\nOr a run instead of a command: anneal predict RUN INPUT");
   addAsking(predict, recipes);
@@ -71,7 +71,11 @@ function commands(recipes: readonly AnyRecipe[]): Command {
 }
 
 /** One command a recipe: its settings, and what every run can be told. */
-function addTrain(parent: Command, recipes: readonly AnyRecipe[]): void {
+function addTrain(
+  parent: Command,
+  recipes: readonly AnyRecipe[],
+  files: Readonly<Record<string, string>>,
+): void {
   for (const recipe of recipes) {
     const command = parent.command(recipe.name).description(recipe.help);
     addSettings(command, recipe.settings);
@@ -79,7 +83,8 @@ function addTrain(parent: Command, recipes: readonly AnyRecipe[]): void {
       .option("--resume [folder]", "go on with an interrupted run (the last one)")
       .option("--detect-nan", "name the op and layer that make a NaN; slow")
       .action(async (options) => {
-        process.exitCode = await train(recipe, options, terminal);
+        const called = files[recipe.name] ?? recipe.name;
+        process.exitCode = await train(recipe, { ...options, called }, terminal);
       });
   }
 }
@@ -160,10 +165,10 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  const { argv, recipes } = await withOwnRecipe({ argv: process.argv, recipes: shipped });
-  const program = commands(recipes);
+  const { argv, ...known } = await withOwnRecipe({ argv: process.argv, recipes: shipped });
+  const program = commands(known);
   quietly(program);
-  await program.parseAsync(await withRecipe(argv, recipes));
+  await program.parseAsync(await withRecipe(argv, known.recipes));
 } catch (error) {
   process.exitCode = exitCodeOf(error);
 }

@@ -11,6 +11,8 @@ import { AnnealError, LoadError } from "../util/errors.ts";
 export interface Asking {
   readonly argv: readonly string[];
   readonly recipes: readonly AnyRecipe[];
+  /** What recipes of files are called on the command line, by their names. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 const isScript = (word: string | undefined) => /\.[cm]?[jt]s$/.test(word ?? "");
@@ -21,7 +23,8 @@ export async function withOwnRecipe({ argv, recipes }: Asking): Promise<Asking> 
   const [, , command = "", named] = argv;
   if (["train", "predict"].includes(command) && isScript(named)) {
     const own = await recipeIn(named!);
-    return { argv: argv.toSpliced(3, 1, own.name), recipes: withOwn(recipes, own) };
+    const files = { [own.name]: named! };
+    return { argv: argv.toSpliced(3, 1, own.name), recipes: withOwn(recipes, own), files };
   }
   const at = argv.indexOf("--recipe");
   if (command !== "evaluate" || at < 0 || argv[at + 1] === undefined) return { argv, recipes };

@@ -48,7 +48,10 @@ export interface MachineOptions {
 }
 
 /** Also the settings that are asked for, by name. */
-export type TrainOptions = MachineOptions & Readonly<Record<string, unknown>>;
+export type TrainOptions = MachineOptions & {
+  /** What the recipe is called on the command line: its name, or a file. */
+  readonly called: string;
+} & Readonly<Record<string, unknown>>;
 
 interface Job extends Prepared {
   readonly recipe: AnyRecipe;
@@ -73,7 +76,7 @@ export async function train(
   const result = await fitJob(job, options, terminal, losses);
   if (result.interrupted) {
     terminal.print(`interrupted after ${result.steps} steps; to go on:`);
-    terminal.print(`  anneal train ${recipe.name} --resume ${job.folder}`);
+    terminal.print(`  anneal train ${options.called} --resume ${job.folder}`);
     return 130;
   }
   const verdict = await job.test(terminal);

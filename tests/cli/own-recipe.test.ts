@@ -3,7 +3,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { anneal, scratch } from "./run.ts";
+import { anneal, scratch, start } from "./run.ts";
 
 const line = resolve(import.meta.dirname, "line-recipe.ts");
 let place: Awaited<ReturnType<typeof scratch>>;
@@ -32,6 +32,16 @@ describe("a recipe of one's own", () => {
     }
     const unknown = await anneal(["evaluate", folder], place.folder);
     expect(unknown.stderr).toContain(`LoadError: ${folder} is a run of line, not of mnist`);
+  });
+
+  it("says how to go on after Ctrl-C, by its file", async () => {
+    const args = ["train", line, "--epochs", "100000", "--out", "stopped"];
+    const { child, outcome, prints } = start(args, place.folder);
+    await prints(/^ *2\/100000/m);
+    child.kill("SIGINT");
+    const { code, stdout } = await outcome;
+    expect(code).toBe(130);
+    expect(stdout).toContain(`  anneal train ${line} --resume stopped`);
   });
 
   it("stops at the first bad item, or leaves such out and counts them", async () => {
