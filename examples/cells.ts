@@ -129,10 +129,8 @@ export const recipe: Recipe<typeof settings, typeof predictSettings> = {
       const seen = surest(await detectorOf(model)(small({ image }).image), threshold);
       const found = { ...seen, boxes: seen.boxes.map((box) => enlarged(box, image)) };
       print(drawDetections(found, style));
-      await writeFileAtomic(
-        options.picture,
-        boxedPicture({ ...pictureOf(image), boxes: marksOf(found) }),
-      );
+      const boxes = marksOf(found).map((mark) => ({ ...mark, label: mark.kind }));
+      await writeFileAtomic(options.picture, boxedPicture({ ...pictureOf(image), boxes }));
       print(`${options.picture} shows ${found.boxes.length} boxes, says ${folder}`);
     },
   },

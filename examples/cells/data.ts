@@ -69,7 +69,9 @@ export async function readCells(
     return items;
   };
   const [train, validation] = [await partOf("train"), await partOf("val")];
-  return { train, validation, test: await partOf("test"), bad };
+  const test = await partOf("test");
+  bad.sort((a, b) => (a.file < b.file ? -1 : 1)); // several are read at a time
+  return { train, validation, test, bad };
 }
 
 async function readCell(folder: string, name: string, bad?: BadItem[]): Promise<CellPicture> {

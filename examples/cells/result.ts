@@ -160,7 +160,8 @@ function galleries(
       return { x, y, width: right - x, height: bottom - y, kind: "truth" };
     });
     const { found: shown, right, there } = counted[i]!;
-    const said = `${right} of ${there} found, ${shown - right} boxes without a cell`;
+    const extra = shown - right;
+    const said = `${right} of ${there} found, ${extra} ${extra === 1 ? "box" : "boxes"} without a cell`;
     const caption = `${basename(file)}\n${said}`;
     return {
       ...pictureOf(image),
