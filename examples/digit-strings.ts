@@ -14,6 +14,7 @@ import {
   type Setting,
   seeded,
   seedOf,
+  skipBadOf,
   type Terminal,
   toggle,
   type Verdict,
@@ -48,6 +49,7 @@ const settings = {
   lr: number("the highest learning rate of the cycle", 4e-3),
   width: whole("units of the LSTM in each direction", 96),
   seed: seedOf("strings, weights, dropout and masks"),
+  skipBad: skipBadOf("recordings"),
   ...folderSettings,
 } as const;
 
@@ -103,7 +105,8 @@ export const recipe: Recipe<typeof settings, { resample: Setting<boolean> }> = {
   settings,
   async prepare(config) {
     const { epochs, strings, batch, lr, width, seed } = config;
-    const recordings = partsOf(await readRecordings(await folderOf(config, published)));
+    const read = await readRecordings(await folderOf(config, published), config);
+    const recordings = partsOf(read.recordings);
     const training = new Utterances(recordings.train, { count: strings, seed });
     // These are always the same, whatever the seed of the training.
     const validation = new Utterances(recordings.validation, { count: 150, seed: 1 }).all();
@@ -125,7 +128,7 @@ export const recipe: Recipe<typeof settings, { resample: Setting<boolean> }> = {
         `${validation.length} to validate, ${test.length} to test, of others`,
       ].join("; "),
       method: `AdamW, one cycle to ${lr}, batch ${batch}, seed ${seed}, bands and spans covered`,
-      ...{ epochs, train, optimizer, loss, clipNorm: 5 },
+      ...{ epochs, train, optimizer, loss, clipNorm: 5, skipped: read.skipped },
       validation: groupsOf(validation, 50).map(batchOf),
       metrics: { errors: ctcErrorRate() },
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps, pctStart: 0.2 }),

@@ -15,6 +15,7 @@ import {
   type Setting,
   seeded,
   seedOf,
+  skipBadOf,
   softmax,
   type Terminal,
   toggle,
@@ -41,6 +42,7 @@ const settings = {
   lr: number("the highest learning rate of the cycle", 4e-3),
   width: whole("channels of the first layer", 24),
   seed: seedOf("weights, order, dropout and masks"),
+  skipBad: skipBadOf("recordings"),
   ...folderSettings,
 } as const;
 
@@ -83,8 +85,8 @@ export const recipe: Recipe<typeof settings, { resample: Setting<boolean> }> = {
   settings,
   async prepare(config) {
     const { epochs, batch, lr, width, seed } = config;
-    const spoken = await readSpoken(await folderOf(config, published));
-    const { train, validation, test } = spoken;
+    const spoken = await readSpoken(await folderOf(config, published), config);
+    const { train, validation, test, skipped } = spoken;
     const loader = (clips: readonly Clip[], shuffle: boolean) => {
       const samples = new ArrayDataset(
         clips.map((clip) => ({ x: clip.heard, y: labelOf(clip.digit) })),
@@ -108,6 +110,7 @@ export const recipe: Recipe<typeof settings, { resample: Setting<boolean> }> = {
       loss: nn.crossEntropy,
       metrics: { accuracy: accuracy() },
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps: epochs * batches.length }),
+      skipped,
       files: { [scaleFile]: JSON.stringify(spoken.scale) },
       next: (folder) => `ask it: anneal predict ${folder} FILE.wav`,
       test: (terminal) => judge(model, loader(test, false), spoken, terminal),

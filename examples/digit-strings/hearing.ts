@@ -78,8 +78,8 @@ export async function picturesOf(
     shown.map((list) => Promise.all(list.map((each) => pictureOf(each, Math.ceil(longest / hop))))),
   );
   return [
-    { title: "Heard wrong, surest first", note, width: 520, pictures: worst! },
-    { title: "Heard right", note, width: 520, pictures: best! },
+    { title: "Heard wrong, surest first", note, width: 760, pictures: worst! },
+    { title: "Heard right", note, width: 760, pictures: best! },
   ];
 }
 

@@ -5,7 +5,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LoadError, noGrad, Tensor } from "anneal";
 import { amplitudeToDB, melSpectrogram, resample } from "anneal/audio";
-import { type NdArray, readWav } from "anneal/data";
+import { type BadItem, type NdArray, readAll, readWav } from "anneal/data";
 import { type Published, publishedAt } from "anneal/recipe";
 
 /** Mel bands, and frames of 10 ms: what is longer is cut, what is shorter stands in the middle of silence. */
@@ -59,25 +59,33 @@ export interface Spoken {
   readonly validation: readonly Clip[];
   /** Recordings 0 to 4, as the set's authors test. */
   readonly test: readonly Clip[];
+  readonly skipped: readonly BadItem[];
   readonly scale: Scale;
   /** How well the digit with the nearest mean spectrogram is the right one. */
   readonly baseline: number;
 }
 
 /** Reads all recordings of a folder, as spectrograms. */
-export async function readSpoken(folder: string): Promise<Spoken> {
-  const recordings = await readRecordings(folder);
+export async function readSpoken(
+  folder: string,
+  options: { readonly skipBad?: boolean } = {},
+): Promise<Spoken> {
+  const { recordings, skipped } = await readRecordings(folder, options);
   const heard = await spectrograms(recordings.map(({ wave }) => wave));
   const scale = scaleOf(heard.filter((_, i) => recordings[i]!.index >= 10));
   const clips = recordings.map(({ file, digit, speaker, index }, i) => {
     return { file, digit, speaker, index, heard: scaled(heard[i]!, scale) };
   });
   const parts = partsOf(clips);
-  return { ...parts, scale, baseline: nearestMean(parts.train, parts.test) };
+  return { ...parts, skipped, scale, baseline: nearestMean(parts.train, parts.test) };
 }
 
-/** Reads all recordings of a folder: 8 kHz, one channel. */
-export async function readRecordings(folder: string): Promise<Recording[]> {
+/** Reads all recordings of a folder: 8 kHz, one channel. With `skipBad` those that cannot be read are listed
+ *  instead of thrown. */
+export async function readRecordings(
+  folder: string,
+  { skipBad = false } = {},
+): Promise<{ recordings: Recording[]; skipped: BadItem[] }> {
   const hint = `recordings are named DIGIT_SPEAKER_INDEX.wav; ${publishedAt(published)}`;
   const names = await readdir(folder).catch((cause: Error) => {
     throw new LoadError(folder, "cannot be read", { hint, cause });
@@ -89,11 +97,13 @@ export async function readRecordings(folder: string): Promise<Recording[]> {
       : [];
   });
   if (found.length === 0) throw new LoadError(folder, "has no recording", { hint });
-  const recordings = await Promise.all(
-    found.map(async (named) => ({ ...named, wave: await readSound(join(folder, named.file)) })),
+  const { items: recordings, bad: skipped } = await readAll(
+    found,
+    async (named) => ({ ...named, wave: await readSound(join(folder, named.file)) }),
+    { skipBad },
   );
   const { train, validation, test } = partsOf(recordings);
-  if (train.length > 0 && validation.length > 0 && test.length > 0) return recordings;
+  if (train.length > 0 && validation.length > 0 && test.length > 0) return { recordings, skipped };
   throw new LoadError(folder, "lacks recordings", {
     hint: "indices 0 to 4 test, 5 to 9 validate",
   });

@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { readSpoken } from "../../examples/digits-spoken/data.ts";
+import { readRecordings, readSpoken } from "../../examples/digits-spoken/data.ts";
 import { tone, toneFolder } from "../examples/sounds.ts";
 import { anneal, scratch } from "./run.ts";
 
@@ -51,4 +51,12 @@ it("refuses another rate, several channels, broken files and empty folders by na
   await write(tone(300));
   await expect(readSpoken(folder)).rejects.toThrow("lacks recordings");
   await expect(readSpoken(join(folder, "no"))).rejects.toThrow("cannot be read");
+  for (const index of [5, 10]) await writeFile(join(folder, `3_ann_${index}.wav`), tone(300));
+  await writeFile(join(folder, "4_ann_1.wav"), tone(300, 16000));
+  await expect(readRecordings(folder)).rejects.toThrow("4_ann_1.wav has 1 channels at 16000 Hz");
+  const { recordings, skipped } = await readRecordings(folder, { skipBad: true });
+  expect(recordings.map(({ index }) => index)).toEqual([0, 10, 5]);
+  expect(skipped).toEqual([
+    { file: join(folder, "4_ann_1.wav"), reason: "has 1 channels at 16000 Hz, not one at 8000" },
+  ]);
 });

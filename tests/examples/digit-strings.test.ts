@@ -104,7 +104,7 @@ describe("train digit-strings", () => {
 
 const real = join(process.env.ANNEAL_DATA ?? "../shared/data", "speech/fsdd");
 it.skipIf(!existsSync(real))("FSDD has all parts (skipped where ../shared is not)", async () => {
-  const { train, validation, test } = partsOf(await readRecordings(real));
+  const { train, validation, test } = partsOf((await readRecordings(real)).recordings);
   expect([train.length, validation.length, test.length]).toEqual([2400, 300, 300]);
   const [first] = new Utterances(test, { count: 1, seed: 2 }).all();
   expect(first!.digits.length).toBe(3);
