@@ -1,27 +1,27 @@
 // The recipe `mri`: is there a tumour in a slice of a brain (253 public pictures)? A small convolutional
 // network for each of five folds, judged on pictures that it did not see, and where it looked (Grad-CAM).
 // Not here: reading pictures (mri/data.ts), folds and networks (mri/folds.ts), the regression beside
-// it (mri/baseline.ts).
+// it (mri/baseline.ts), asking (mri/views.ts).
 
-import { nn, optim, Tensor } from "anneal";
-import { DataLoader, flipHorizontal, type ImageArray, resizeTo } from "anneal/data";
+import { nn, optim } from "anneal";
+import { DataLoader, type ImageArray, resizeTo } from "anneal/data";
 import { auroc, meter, wilsonInterval } from "anneal/metrics";
 import * as recipes from "anneal/recipe";
-import { predict } from "anneal/train";
 import { drawFigures, drawMatrix, type Figure, filters, percent, pictureOf } from "anneal/vis";
 import { decodePicture } from "anneal/vision";
 import { logistic } from "./mri/baseline.ts";
 import { classes, headOf, readScans, type Scans } from "./mri/data.ts";
-import { evened, FoldNets, FoldRows, foldsOf, othersOf } from "./mri/folds.ts";
+import { FoldNets, FoldRows, foldsOf, othersOf } from "./mri/folds.ts";
+import { batchOf, heldOut, oddsOf, viewOf } from "./mri/views.ts";
 
 const { whole, number, part, seedOf, folderSettings, skipBadOf, classified, seeded } = recipes;
 
-// Fixed before a figure was looked at: every picture is in a test fold, so none could choose them.
+// Every picture is in a test fold, so none could choose these: they are what trains in a minute.
 const settings = {
   folds: whole("parts of the pictures; each is the test of a network trained on the others", 5, 2),
-  size: whole("pixels of a side", 64, 16),
+  size: whole("pixels of a side", 48, 16),
   width: whole("channels of the first layer", 16),
-  epochs: whole("times through the training pictures", 60),
+  epochs: whole("times through the training pictures", 24),
   batch: whole("pictures of each fold in a step", 32),
   lr: number("the highest learning rate of the cycle", 3e-3),
   dropout: part("of the last features", 0.3),
@@ -70,8 +70,7 @@ export const recipe: recipes.Recipe<typeof settings> = {
     async run({ input, config, load }, { print }) {
       const model = await load(netsOf(config));
       const head = headOf(await decodePicture(input, { channels: 1 }), config.size);
-      const x = Tensor.from(evened(head.data), [1, 1, config.size, config.size]);
-      const odds = await Promise.all([...model.nets].map((net) => oddsOf(net, x)));
+      const odds = await Promise.all([...model.nets].map((net) => oddsOf(net, [head], [0])));
       const mean = odds.reduce((sum, [p]) => sum + p! / odds.length, 0);
       print(`${input}: tumour ${percent(mean)} (${odds.map(([p]) => percent(p!)).join(", ")})`);
     },
@@ -80,34 +79,6 @@ export const recipe: recipes.Recipe<typeof settings> = {
 
 function netsOf({ folds, width, dropout, seed }: Config): FoldNets {
   return seeded(seed, () => new FoldNets(folds, width, dropout));
-}
-
-/** How likely each picture of (B, 1, S, S) shows a tumour. */
-async function oddsOf(net: nn.Module & { forward(x: Tensor): Tensor }, x: Tensor) {
-  const scores = await predict(net, x); // (B, 2)
-  return [...(await scores.softmax(1).select(1, 1).data())];
-}
-
-function batchOf(pictures: readonly ImageArray[]): Tensor {
-  const [height, width] = pictures[0]!.shape; // (S, S, 1)
-  const pixels = Float32Array.from(pictures.flatMap(({ data }) => [...evened(data)]));
-  return Tensor.from(pixels, [pictures.length, 1, height, width]);
-}
-
-/** Of each picture how likely the network of its own fold calls it a tumour, seen as it is and mirrored. */
-async function heldOut(
-  model: FoldNets,
-  heads: readonly ImageArray[],
-  tests: readonly (readonly number[])[],
-): Promise<number[]> {
-  const odds = new Array<number>(heads.length).fill(0);
-  for (const [fold, net] of [...model.nets].entries()) {
-    const own = tests[fold]!.map((i) => heads[i]!);
-    const plain = await oddsOf(net, batchOf(own));
-    const mirrored = await oddsOf(net, batchOf(own.map(flipHorizontal)));
-    tests[fold]!.forEach((i, k) => void (odds[i] = (plain[k]! + mirrored[k]!) / 2));
-  }
-  return odds;
 }
 
 /** What can be said of odds whose truth is known. */
@@ -176,7 +147,7 @@ async function judge(
 const note =
   "Red: what spoke for a tumour in the network that did not train on the picture (Grad-CAM).";
 
-/** Pictures with Grad-CAM for a tumour over them, as a share of the picture's own highest place. */
+/** Views of pictures with Grad-CAM for a tumour over them, as a share of the picture's own highest place. */
 async function seen(
   model: FoldNets,
   heads: readonly ImageArray[],
@@ -186,7 +157,7 @@ async function seen(
 ) {
   const drawn = answers.map(async ({ index, truth, said, probability }) => {
     const net = [...model.nets][tests.findIndex((test) => test.includes(index))]!.eval();
-    const head = heads[index]!;
+    const head = viewOf(heads[index]!, index, 0);
     const [size] = head.shape;
     const map = nn.gradCam(net, net.blocks, batchOf([head]), 1); // (1, S/8, S/8)
     const [, rows, cols] = map.shape as [number, number, number];

@@ -40,32 +40,33 @@ export interface FoldSample {
   readonly y: NdArray;
 }
 
-/** Turned a little, moved, enlarged and mirrored: heads lie so, or so. */
+/** A view of a picture: turned a little, moved, enlarged and mirrored. Networks that have seen views only are
+ *  asked about views only: untouched pictures are sharper, and what that means they did not learn. */
 export const augment: Transform = compose(
   randomHorizontalFlip(),
   randomAffine({ degrees: 12, translate: [0.06, 0.06], scale: [0.9, 1.15] }),
 );
 
-/** Row i has the i-th picture of each fold's list. Where `augmented`, pictures are turned and moved, and a
- *  list that is at its end begins again; else it is filled with nobody. */
+/** Row i has a view of the i-th picture of each fold's list. A list that is at its end begins again where
+ *  `around`; else it is filled with nobody. */
 export class FoldRows implements Dataset<FoldSample> {
   readonly length: number;
   private readonly lists: readonly (readonly number[])[];
   private readonly pictures: readonly ImageArray[];
   private readonly labels: readonly number[];
-  private readonly augmented: boolean;
+  private readonly around: boolean;
 
   constructor(
     lists: readonly (readonly number[])[],
     pictures: readonly ImageArray[],
     labels: readonly number[],
-    augmented: boolean,
+    around: boolean,
   ) {
     this.length = Math.max(...lists.map((list) => list.length));
     this.lists = lists;
     this.pictures = pictures;
     this.labels = labels;
-    this.augmented = augmented;
+    this.around = around;
   }
 
   get(index: number, rng: Rng = new Rng(0, index)): FoldSample {
@@ -74,11 +75,9 @@ export class FoldRows implements Dataset<FoldSample> {
     const x = new Float32Array(this.lists.length * size);
     const y = new Int32Array(this.lists.length).fill(nobody);
     for (const [fold, list] of this.lists.entries()) {
-      const at = this.augmented ? list[index % list.length] : list[index];
+      const at = this.around ? list[index % list.length] : list[index];
       if (at === undefined) continue;
-      const picture = this.pictures[at]!;
-      const seen = this.augmented ? augment(picture, rng) : picture;
-      x.set(evened(seen.data), fold * size);
+      x.set(evened(augment(this.pictures[at]!, rng).data), fold * size);
       y[fold] = this.labels[at]!;
     }
     const folds = this.lists.length;
