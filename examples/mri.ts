@@ -52,9 +52,9 @@ export const recipe: recipes.Recipe<typeof settings> = {
     const split = tests.map((test) => test.map((i) => scans.slices[i]!.file));
     return {
       model,
-      summary: nn.summary(model, [folds, 1, size, size]),
+      summary: nn.summary([...model.nets][0]!, [1, size, size]),
       data: `${labels.length} slices, ${tumours} with a tumour; ${again}; patients unknown`,
-      method: `AdamW, one cycle to ${lr}, ${folds} networks side by side, batch ${batch}, seed ${seed}`,
+      method: `AdamW, one cycle to ${lr}, ${folds} such networks side by side, batch ${batch}, seed ${seed}`,
       ...{ epochs, train, optimizer, loss: nn.crossEntropy },
       validation: new DataLoader(held, { batchSize: batch }),
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps: epochs * train.length }),
