@@ -198,7 +198,7 @@ function galleries(
   const middle = order.slice(Math.floor(order.length / 2)).slice(0, some);
   return [
     { title: "Worst", width: 256, pictures: shown(order.slice(0, some)) },
-    { title: "Neither", width: 256, pictures: shown(middle) },
+    { title: "In between", width: 256, pictures: shown(middle) },
     { title: "Best", width: 256, pictures: shown(order.slice(-some).reverse()) },
   ];
 }

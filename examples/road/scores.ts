@@ -57,7 +57,7 @@ export function galleries(
   const middle = order.slice(Math.floor(order.length / 2)).slice(0, some);
   return [
     { title: "Worst", width: 240, pictures: shown(order.slice(0, some)) },
-    { title: "Neither", width: 240, pictures: shown(middle) },
+    { title: "In between", width: 240, pictures: shown(middle) },
     { title: "Best", width: 240, pictures: shown(order.slice(-some).reverse()) },
   ];
 }
