@@ -16,7 +16,7 @@ import {
   whole,
 } from "anneal/recipe";
 import { type PatientSet, type Patients, readPatients, sources } from "./diagnosis/data.ts";
-import { FoldedPair, foldedLoss, standardized, stratifiedFolds } from "./diagnosis/folds.ts";
+import { FoldedPair, foldedLoss, standardized, testRows } from "./diagnosis/folds.ts";
 import { judge } from "./diagnosis/judge.ts";
 
 // Fixed before a figure was looked at: every patient is in a test fold, so none could choose them.
@@ -42,7 +42,7 @@ export const recipe: Recipe<typeof settings> = {
   async prepare(config) {
     const { set, folds, repeats, units, epochs, lr, weightDecay, dropout, seed } = config;
     const patients = await readPatients(set, await folderOf(config, sources[set].published));
-    const tests = stratifiedFolds(patients.ill, { folds, repeats, seed });
+    const tests = testRows(patients.ill, { folds, repeats, seed });
     const x = standardized(patients, tests); // (F, N, D)
     const width = patients.columns.length;
     const model = seeded(seed, () => new FoldedPair(tests.length, width, units, dropout));

@@ -4,14 +4,14 @@
 // it (mri/baseline.ts), asking (mri/views.ts).
 
 import { nn, optim } from "anneal";
-import { DataLoader, type ImageArray, resizeTo } from "anneal/data";
+import { DataLoader, type ImageArray, Rng, resizeTo, stratifiedFolds } from "anneal/data";
 import { auroc, meter, wilsonInterval } from "anneal/metrics";
 import * as recipes from "anneal/recipe";
 import { drawFigures, drawMatrix, type Figure, filters, percent, pictureOf } from "anneal/vis";
 import { decodePicture } from "anneal/vision";
 import { logistic } from "./mri/baseline.ts";
 import { classes, headOf, readScans, type Scans } from "./mri/data.ts";
-import { FoldNets, FoldRows, foldsOf, othersOf } from "./mri/folds.ts";
+import { FoldNets, FoldRows, othersOf } from "./mri/folds.ts";
 import { batchOf, heldOut, oddsOf, viewOf } from "./mri/views.ts";
 
 const { whole, number, part, seedOf, folderSettings, skipBadOf, classified, seeded } = recipes;
@@ -41,7 +41,7 @@ export const recipe: recipes.Recipe<typeof settings> = {
     const scans = await readScans(config);
     const labels = scans.slices.map(({ label }) => label);
     const heads = scans.slices.map(({ image }) => headOf(image, size));
-    const tests = foldsOf(labels, folds, seed);
+    const tests = stratifiedFolds(labels, folds, new Rng(seed));
     const rows = new FoldRows(othersOf(tests, labels.length), heads, labels, true);
     const train = new DataLoader(rows, { batchSize: batch, shuffle: true, seed, dropLast: true });
     const held = new FoldRows(tests, heads, labels, false);

@@ -3,22 +3,21 @@
 // Not here: reading patients (data.ts), or judging (../diagnosis.ts).
 
 import { nn, stack, Tensor, zeros } from "anneal";
-import { Rng } from "anneal/data";
+import { Rng, stratifiedFolds } from "anneal/data";
 import type { Patients } from "./data.ts";
 
 /** Which fold tests whom: F rows of N, 1 for a patient that the fold is tested on. */
-export function stratifiedFolds(
+export function testRows(
   ill: Uint8Array,
   { folds, repeats, seed }: { folds: number; repeats: number; seed: number },
 ): Uint8Array[] {
   const rows: Uint8Array[] = [];
   for (let repeat = 0; repeat < repeats; repeat++) {
-    const order = new Rng(seed, repeat).permutation(ill.length);
-    const own = Array.from({ length: folds }, () => new Uint8Array(ill.length));
-    // The well and the ill are dealt out one after the other, so that every fold has its share of both.
-    const dealt = [...order].sort((a, b) => ill[a]! - ill[b]!);
-    dealt.forEach((patient, i) => void (own[i % folds]![patient] = 1));
-    rows.push(...own);
+    for (const patients of stratifiedFolds(ill, folds, new Rng(seed, repeat))) {
+      const row = new Uint8Array(ill.length);
+      for (const patient of patients) row[patient] = 1;
+      rows.push(row);
+    }
   }
   return rows;
 }

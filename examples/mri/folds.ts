@@ -14,16 +14,6 @@ import {
   type Transform,
 } from "anneal/data";
 
-/** Of each fold the pictures that it is tested on; every picture is in one of them. */
-export function foldsOf(labels: readonly number[], folds: number, seed: number): number[][] {
-  const order = [...new Rng(seed).permutation(labels.length)];
-  // Both classes are dealt out one after the other, so that every fold has its share of each.
-  order.sort((a, b) => labels[a]! - labels[b]!);
-  const tests = Array.from({ length: folds }, () => [] as number[]);
-  order.forEach((index, i) => void tests[i % folds]!.push(index));
-  return tests;
-}
-
 /** What the folds are not tested on: what they train on. */
 export function othersOf(tests: readonly (readonly number[])[], count: number): number[][] {
   return tests.map((test) => Array.from(Array(count).keys()).filter((i) => !test.includes(i)));

@@ -155,6 +155,27 @@ export function randomSplit<T>(
   });
 }
 
+/**
+ * Cuts samples into folds for cross-validation, each with its share of every class: lists of places, of which
+ * each is tested on once. As scikit-learn's StratifiedKFold, shuffled.
+ *
+ * @throws ArgumentError for fewer than two folds, or more than there are samples.
+ *
+ * @example
+ * const tests = stratifiedFolds(labels, 5, new Rng(seed)); // tests[f] are the places that fold f tests
+ */
+export function stratifiedFolds(labels: ArrayLike<number>, folds: number, rng: Rng): number[][] {
+  if (!Number.isInteger(folds) || folds < 2 || folds > labels.length) {
+    const detail = `${folds} folds cannot be made of ${labels.length} samples`;
+    throw new ArgumentError("stratifiedFolds", detail);
+  }
+  // Class after class is dealt out like cards.
+  const dealt = [...rng.permutation(labels.length)].sort((a, b) => labels[a]! - labels[b]!);
+  const tests = Array.from({ length: folds }, (): number[] => []);
+  dealt.forEach((place, i) => void tests[i % folds]!.push(place));
+  return tests;
+}
+
 function partLengths(total: number, parts: readonly number[]): number[] {
   const sum = parts.reduce((a, b) => a + b, 0);
   if (parts.length === 0 || parts.some((part) => !(part >= 0))) {

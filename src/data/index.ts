@@ -36,6 +36,7 @@ export {
   type Sampler,
   SequentialSampler,
   Subset,
+  stratifiedFolds,
 } from "./dataset.ts";
 export { DigitDataset, type DigitSample } from "./digits.ts";
 export {

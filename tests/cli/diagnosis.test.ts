@@ -4,7 +4,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPatients } from "../../examples/diagnosis/data.ts";
-import { foldedLoss, standardized, stratifiedFolds } from "../../examples/diagnosis/folds.ts";
+import { foldedLoss, standardized, testRows } from "../../examples/diagnosis/folds.ts";
 import { nn, tensor } from "../../src/index.ts";
 import { anneal, scratch } from "./run.ts";
 
@@ -18,7 +18,7 @@ describe("folds", () => {
   const ill = Uint8Array.from({ length: 23 }, (_, i) => Number(i % 3 === 0));
 
   it("test everyone once a repeat, with a share of the ill in each", () => {
-    const tests = stratifiedFolds(ill, { folds: 4, repeats: 2, seed: 1 });
+    const tests = testRows(ill, { folds: 4, repeats: 2, seed: 1 });
     expect(tests).toHaveLength(8);
     for (const repeat of [tests.slice(0, 4), tests.slice(4)]) {
       const times = ill.map((_, i) => repeat.reduce((sum, test) => sum + test[i]!, 0));

@@ -9,6 +9,7 @@ import {
   randomSplit,
   SequentialSampler,
   Subset,
+  stratifiedFolds,
 } from "../../src/data/dataset.ts";
 import { Rng } from "../../src/util/rng.ts";
 
@@ -58,6 +59,23 @@ describe("datasets", () => {
     const noisy = new MapDataset(letters, (text, rng) => `${text}${rng.int(1000)}`);
     expect(noisy.get(1)).toBe(noisy.get(1));
     expect(noisy.get(1, new Rng(1))).not.toBe(noisy.get(1, new Rng(2)));
+  });
+});
+
+describe("stratifiedFolds", () => {
+  it("tests each sample once, with every class in each fold", () => {
+    const labels = Uint8Array.from({ length: 50 }, (_, i) => (i % 5 === 0 ? 1 : 0));
+    const tests = stratifiedFolds(labels, 5, new Rng(3));
+    expect(tests.flat().sort((a, b) => a - b)).toEqual([...labels.keys()]);
+    for (const test of tests) {
+      expect(test).toHaveLength(10);
+      expect(test.filter((i) => labels[i] === 1)).toHaveLength(2);
+    }
+    expect(stratifiedFolds(labels, 5, new Rng(3))).toEqual(tests);
+    expect(stratifiedFolds(labels, 5, new Rng(4))).not.toEqual(tests);
+    expect(() => stratifiedFolds(labels, 1, new Rng(3))).toThrow(
+      "1 folds cannot be made of 50 samples",
+    );
   });
 });
 

@@ -5,9 +5,8 @@ import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { headOf, readScans } from "../../examples/mri/data.ts";
-import { foldsOf, othersOf } from "../../examples/mri/folds.ts";
-import { image } from "../../src/data/index.ts";
-import { Rng } from "../../src/util/rng.ts";
+import { othersOf } from "../../examples/mri/folds.ts";
+import { image, Rng, stratifiedFolds } from "../../src/data/index.ts";
 import { anneal, scratch } from "../cli/run.ts";
 import { png, writeTree } from "../vision/make.ts";
 
@@ -103,7 +102,7 @@ describe("reading", () => {
 
 it("tests every picture once, with a share of both classes in each fold", () => {
   const labels = Array.from({ length: 53 }, (_, i) => (i % 3 === 0 ? 1 : 0));
-  const tests = foldsOf(labels, 5, 7);
+  const tests = stratifiedFolds(labels, 5, new Rng(7));
   expect(tests.flat().sort((a, b) => a - b)).toEqual([...labels.keys()]);
   for (const test of tests) {
     const ill = test.filter((i) => labels[i] === 1).length;
