@@ -6,6 +6,7 @@ import { recipe as cifar10 } from "../../examples/cifar10.ts";
 import { recipe as diagnosis } from "../../examples/diagnosis.ts";
 import { recipe as digitStrings } from "../../examples/digit-strings.ts";
 import { recipe as digitsSpoken } from "../../examples/digits-spoken.ts";
+import { recipe as fashion } from "../../examples/fashion.ts";
 import { recipe as forecast } from "../../examples/forecast.ts";
 import type { TextRecipe } from "../../examples/language/training.ts";
 import { recipe as lm } from "../../examples/lm.ts";
@@ -17,6 +18,7 @@ import { recipe as nuclei } from "../../examples/nuclei.ts";
 import { recipe as questions } from "../../examples/questions.ts";
 import { recipe as road } from "../../examples/road.ts";
 import { recipe as sentiment } from "../../examples/sentiment.ts";
+import { recipe as signs } from "../../examples/signs.ts";
 import { recipe as translate } from "../../examples/translate.ts";
 import type { AnyRecipe } from "../recipe/index.ts";
 
@@ -40,4 +42,6 @@ export const recipes: readonly AnyRecipe[] = [
   nuclei,
   road,
   mri,
+  fashion,
+  signs,
 ];

@@ -66,6 +66,7 @@ export {
   toLayout,
   type Window,
 } from "./image.ts";
+export { type ImageSample, LabeledImages } from "./labeled-images.ts";
 export { DataLoader, type LoaderOptions, type LoaderState } from "./loader.ts";
 export { cutmix, type Labelled, type Mix, type MixOptions, mixup, oneOf } from "./mix.ts";
 export { type Digits, MNIST_CHECKSUMS, type Mnist, type MnistOptions, mnist } from "./mnist.ts";
@@ -89,6 +90,7 @@ export {
   type Transform,
 } from "./scene.ts";
 export { type SeriesOptions, type SeriesWindow, SeriesWindows } from "./series.ts";
+export { type GroupSplitOptions, groupSplit } from "./split.ts";
 export { toTensor } from "./tensors.ts";
 export { compose, grayscale, normalize, toFloat } from "./transforms.ts";
 export { parseWav, readWav, type Wav } from "./wav.ts";

@@ -2,7 +2,10 @@
 // settings, its data's place, its verdict. Names only.
 
 export { type Answer, type Classified, classified, softmax } from "./classified.ts";
+export { nearestMean, type Rows } from "./nearest-mean.ts";
 export { below1, oneOf, positive, UsageError, wholeFrom } from "./options.ts";
+export { answerPicture, type PictureQuestion } from "./picture-answer.ts";
+export { type PictureTest, pictureVerdict } from "./picture-verdict.ts";
 export {
   type FolderConfig,
   folderOf,

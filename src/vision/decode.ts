@@ -8,6 +8,8 @@ import { LoadError } from "../util/errors.ts";
 export interface DecodeOptions {
   /** Grey, RGB or RGB with alpha, whatever the file has; as many as the file has without it. */
   readonly channels?: 1 | 3 | 4 | undefined;
+  /** 8: pixels of 16 bits come as the nearest of 8, so that all pictures are uint8. */
+  readonly bits?: 8 | undefined;
   /** What errors call bytes; a path has its name. */
   readonly file?: string | undefined;
 }
@@ -49,7 +51,7 @@ function sharp(): Promise<Sharp> {
  */
 export async function decodePicture(
   source: string | Uint8Array,
-  { channels, file = typeof source === "string" ? source : "picture" }: DecodeOptions = {},
+  { channels, bits, file = typeof source === "string" ? source : "picture" }: DecodeOptions = {},
 ): Promise<ImageArray> {
   const bytes = typeof source === "string" ? await bytesOf(source) : source;
   const open = await sharp();
@@ -59,7 +61,7 @@ export async function decodePicture(
     // A JPEG of known channels needs no look at its header: it has 8 bits.
     const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
     const found = isJpeg && channels !== undefined ? undefined : await input.metadata();
-    const wide = found?.depth === "ushort";
+    const wide = bits !== 8 && found?.depth === "ushort";
     const wanted = channels ?? ownChannels(found?.space, found?.hasAlpha);
     const grey = wanted === 1;
     let pipeline = wanted === 4 ? input.ensureAlpha() : input.removeAlpha();

@@ -13,7 +13,7 @@ export interface FolderEntry {
   readonly label: number;
 }
 
-/** One picture and its class. */
+/** One picture, of 8 bits, and its class. */
 export interface FolderSample extends FolderEntry {
   readonly image: ImageArray;
 }
@@ -109,7 +109,8 @@ export class ImageFolder implements Dataset<Promise<FolderSample>> {
     }
     const bytes = await this.files.read(entry.name);
     const { channels } = this;
-    const image = await decodePicture(bytes, { channels, file: this.files.label(entry.name) });
+    const file = this.files.label(entry.name);
+    const image = await decodePicture(bytes, { channels, bits: 8, file });
     return { ...entry, image };
   }
 
