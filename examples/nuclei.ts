@@ -186,7 +186,7 @@ function galleries(
       const score = instanceScores([found[i]!], [mask]);
       const [right, all] = [score.hits, score.hits + score.misses];
       const words = `IoU ${iou[i]!.toFixed(3)}, ${right} of ${all} nuclei, ${score.alarms} more`;
-      const truth = [{ labels: mask.data, color: "#ffffff", name: "drawn" }];
+      const truth = [{ labels: mask.data, color: "#18a0e0", name: "drawn" }];
       const said = [{ labels: found[i]!.data, color: "#ffd400", name: "found" }];
       return [
         { ...picture, caption: name },

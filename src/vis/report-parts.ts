@@ -43,7 +43,7 @@ export function historySection(history: readonly Readonly<Record<string, unknown
   return `<section><h2>Epochs</h2>${tableOf("numbers", head, rows)}</section>`;
 }
 
-/** A table that scrolls by itself where the page is too narrow. */
+/** A table that scrolls by itself where the page is too narrow for it, or it is too long for the page. */
 function tableOf(kind: string, head: string, rows: readonly string[], foot = ""): string {
   const parts = `<thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody>${foot}`;
   return `<div class="scroll"><table class="${kind}">${parts}</table></div>`;

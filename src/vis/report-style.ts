@@ -39,6 +39,8 @@ figure > svg { display: block; width: 100%; height: auto; }
 .u-legend { font-size: 12px; color: var(--quiet); }
 .u-legend th { font-weight: 400; }
 .scroll { overflow-x: auto; }
+.scroll:has(.numbers, .model) { max-height: 34rem; }
+.numbers thead th, .model thead th { position: sticky; top: 0; background: var(--card); }
 table { border-collapse: collapse; }
 th { font-weight: 600; color: var(--quiet); }
 .numbers, .model { width: 100%; }

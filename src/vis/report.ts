@@ -86,12 +86,12 @@ export function report(run: ReportRun): string {
   const parts = [
     run.figures ? figureSection(run.figures) : "",
     chartSection(charts),
-    historySection(run.history),
     run.confusion ? matrixSection(run.confusion) : "",
     run.mistakes ? mistakeSection(run.mistakes) : "",
     ...(run.pictures ?? []).map(gallerySection),
     run.drawings ? drawingSection(run.drawings) : "",
     run.passages ? passageSection(run.passages) : "",
+    historySection(run.history),
     run.model ? modelSection(run.model) : "",
     factSection([
       ["Configuration", run.configuration ?? {}],
