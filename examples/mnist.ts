@@ -66,11 +66,12 @@ export const recipe: Recipe<typeof settings> = {
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps, pctStart: 0.2 }),
       async test(terminal) {
         const test = await testModel(model, data);
+        const baseline = data.baseline();
         return {
           value: test.accuracy.toFixed(4),
           label: "test accuracy",
           shown: showResult(test, terminal),
-          result: { testAccuracy: test.accuracy, testLoss: test.loss },
+          result: { testAccuracy: test.accuracy, testLoss: test.loss, baselineAccuracy: baseline },
           facts: [
             `${test.mistakes.length} of ${count(test.answers.length)} wrong`,
             `test loss ${test.loss.toFixed(4)}`,
@@ -81,6 +82,7 @@ export const recipe: Recipe<typeof settings> = {
               {
                 name: "test accuracy",
                 value: test.accuracy.toFixed(4),
+                baseline: `${baseline.toFixed(3)} (nearest mean picture)`,
                 published: "0.9905",
                 source: "LeNet-5 (LeCun et al. 1998)",
               },

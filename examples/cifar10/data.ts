@@ -9,7 +9,7 @@ import { dirname, join, resolve } from "node:path";
 import { LoadError } from "anneal";
 import { Rng } from "anneal/data";
 import { cacheFolder, writeFileAtomic } from "anneal/io";
-import { type Published, publishedAt, type Skipped } from "anneal/recipe";
+import { type Published, publishedAt, type Rows, type Skipped } from "anneal/recipe";
 import { type CifarPictures, ImageFolder, parseCifar, readCifar } from "anneal/vision";
 
 export const side = 32;
@@ -166,25 +166,8 @@ export function pixelsOf({ images }: Pictures, i: number): Uint8Array {
   });
 }
 
-/** The baseline: how often the class whose mean picture is nearest is the right one. */
-export function nearestMean(train: Pictures, test: Pictures): number {
-  const counts = classes.map(() => 0);
-  const means = classes.map(() => new Float64Array(pixels));
-  train.labels.forEach((label, i) => {
-    counts[label]! += 1;
-    for (let p = 0; p < pixels; p++) means[label]![p]! += train.images[i * pixels + p]!;
-  });
-  means.forEach((mean, label) => {
-    for (let p = 0; p < pixels; p++) mean[p]! /= counts[label]!;
-  });
-  let right = 0;
-  test.labels.forEach((label, i) => {
-    const distances = means.map((mean) => {
-      let sum = 0;
-      for (let p = 0; p < pixels; p++) sum += (test.images[i * pixels + p]! - mean[p]!) ** 2;
-      return Number.isNaN(sum) ? Infinity : sum; // a class without pictures has no mean
-    });
-    if (distances.indexOf(Math.min(...distances)) === label) right++;
-  });
-  return right / test.count;
+/** The pictures as rows of numbers. */
+export function rowsOf({ images, labels, count }: Pictures): Rows {
+  const row = (_: unknown, i: number) => images.subarray(i * pixels, (i + 1) * pixels);
+  return { rows: Array.from({ length: count }, row), labels };
 }

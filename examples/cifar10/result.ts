@@ -1,9 +1,9 @@
 // What a network has learned of CIFAR-10: figures, confusions, the surest answers, the first filters.
 // Not here: asking the network (../cifar10.ts).
 
-import { type Answer, classified, type Verdict } from "anneal/recipe";
+import { type Answer, classified, nearestMean, type Verdict } from "anneal/recipe";
 import { drawMatrix, filters, percent, type TextStyle } from "anneal/vis";
-import { classes, nearestMean, type Pictures, pixelsOf, side } from "./data.ts";
+import { classes, type Pictures, pixelsOf, rowsOf, side } from "./data.ts";
 
 export interface Judged {
   readonly test: Pictures;
@@ -24,7 +24,7 @@ export function judge(
     test.labels,
     classes.length,
   );
-  const baseline = nearestMean(train, test);
+  const baseline = nearestMean(rowsOf(train), rowsOf(test));
   const surest = classes.flatMap((_, label) => {
     const right = answers.filter(({ truth, said }) => truth === label && said === label);
     return right.sort((a, b) => b.probability - a.probability).slice(0, 2);

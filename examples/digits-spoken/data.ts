@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { LoadError, noGrad, Tensor } from "anneal";
 import { amplitudeToDB, melSpectrogram, resample } from "anneal/audio";
 import { type BadItem, type NdArray, readAll, readWav } from "anneal/data";
-import { type Published, publishedAt } from "anneal/recipe";
+import { nearestMean, type Published, publishedAt, type Rows } from "anneal/recipe";
 
 /** Mel bands, and frames of 10 ms: what is longer is cut, what is shorter stands in the middle of silence. */
 export const mels = 40;
@@ -77,7 +77,12 @@ export async function readSpoken(
     return { file, digit, speaker, index, heard: scaled(heard[i]!, scale) };
   });
   const parts = partsOf(clips);
-  return { ...parts, skipped, scale, baseline: nearestMean(parts.train, parts.test) };
+  return {
+    ...parts,
+    skipped,
+    scale,
+    baseline: nearestMean(rowsOf(parts.train), rowsOf(parts.test)),
+  };
 }
 
 /** Reads all recordings of a folder: 8 kHz, one channel. With `skipBad` those that cannot be read are listed
@@ -182,19 +187,6 @@ export async function heardOf(wave: Float32Array, scale: Scale): Promise<Clip["h
   return scaled(heard!, scale);
 }
 
-function nearestMean(train: readonly Clip[], test: readonly Clip[]): number {
-  const means = Array.from({ length: 10 }, (_, digit) => {
-    const own = train.filter((clip) => clip.digit === digit);
-    const mean = new Float64Array(mels * frames);
-    for (const { heard } of own) heard.data.forEach((v, i) => void (mean[i]! += v / own.length));
-    return mean;
-  });
-  const distance = (a: Float32Array, b: Float64Array) => {
-    return a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0);
-  };
-  const right = test.filter(({ heard, digit }) => {
-    const distances = means.map((mean) => distance(heard.data, mean));
-    return distances.indexOf(Math.min(...distances)) === digit;
-  });
-  return right.length / test.length;
+function rowsOf(clips: readonly Clip[]): Rows {
+  return { rows: clips.map(({ heard }) => heard.data), labels: clips.map(({ digit }) => digit) };
 }

@@ -21,7 +21,9 @@ import {
   type FolderConfig,
   folderOf,
   inDataFolder,
+  nearestMean,
   type Published,
+  type Rows,
   UsageError,
 } from "anneal/recipe";
 import type { MnistConfig } from "../mnist.ts";
@@ -33,6 +35,8 @@ export interface MnistBatches {
   readonly validation: DataLoader<DigitSample>;
   readonly test: DataLoader<DigitSample>;
   readonly testDigits: Digits;
+  /** How well the digit whose mean picture is nearest is the right one. */
+  baseline(): number;
   readonly trainCount: number;
   readonly validationCount: number;
 }
@@ -70,6 +74,7 @@ export async function mnistBatches(config: MnistConfig): Promise<MnistBatches> {
       batchSize: 250,
     }),
     ...{ source, testDigits },
+    baseline: () => nearestMean(rowsOf(firstOf(digits.train, limit)), rowsOf(testDigits)),
     trainCount,
     validationCount,
   };
@@ -118,4 +123,9 @@ function firstOf(digits: Digits, limit: number | null): Digits {
     labels: digits.labels.subarray(0, limit),
     ...{ count: limit, rows, cols },
   };
+}
+
+function rowsOf({ images, labels, count, rows, cols }: Digits): Rows {
+  const row = (_: unknown, i: number) => images.subarray(i * rows * cols, (i + 1) * rows * cols);
+  return { rows: Array.from({ length: count }, row), labels };
 }

@@ -89,8 +89,8 @@ export function report(run: ReportRun): string {
     run.confusion ? matrixSection(run.confusion) : "",
     run.mistakes ? mistakeSection(run.mistakes) : "",
     ...(run.pictures ?? []).map(gallerySection),
-    run.drawings ? drawingSection(run.drawings) : "",
-    run.passages ? passageSection(run.passages) : "",
+    run.drawings?.length ? drawingSection(run.drawings) : "",
+    run.passages?.length ? passageSection(run.passages) : "",
     historySection(run.history),
     run.model ? modelSection(run.model) : "",
     factSection([
