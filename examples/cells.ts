@@ -27,6 +27,7 @@ import {
   seeded,
   seedOf,
   skipBadOf,
+  splitFile,
   whole,
   word,
 } from "anneal/recipe";
@@ -113,7 +114,7 @@ export const recipe: Recipe<typeof settings, typeof predictSettings> = {
       loss: detectionLoss,
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps }),
       skipped: bad,
-      files: { "split.json": JSON.stringify(namesOf(cells), null, 1) },
+      files: splitFile(namesOf(cells)),
       next: (folder) => `ask it: anneal predict cells PICTURE.jpg --run ${folder}`,
       test: (terminal) => judge(cells, detectorOf(model), terminal),
     };

@@ -31,6 +31,7 @@ import {
   seedOf,
   skipBadOf,
   softmax,
+  splitFile,
   whole,
 } from "anneal/recipe";
 import { predict } from "anneal/train";
@@ -137,7 +138,7 @@ export const recipe: Recipe<typeof settings> = {
       loss: (logits, y) => nn.crossEntropy(logits as Tensor, y, { labelSmoothing: smoothing }),
       metrics: { accuracy: accuracy() },
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps: epochs * batches.length }),
-      files: { "split.json": `${JSON.stringify({ validation: split })}\n` },
+      files: splitFile({ validation: split }),
       skipped: bad,
       next: (folder) => `ask it: anneal predict ${folder} PICTURE.jpg`,
       test: async ({ style }) => {

@@ -15,6 +15,7 @@ import {
   type Recipe,
   seeded,
   seedOf,
+  splitFile,
   type Terminal,
   text,
   whole,
@@ -90,7 +91,7 @@ export const recipe: Recipe<typeof settings> = {
       loss: nn.crossEntropy,
       metrics: { accuracy: accuracy() },
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps, pctStart: 0.2 }),
-      files: { "split.json": JSON.stringify({ validation: validationIndices }) },
+      files: splitFile({ validation: validationIndices }),
       next: (folder) => `to ask it: anneal predict ${folder} PICTURE.png`,
       test: (terminal) => judge(model, data, terminal),
     };

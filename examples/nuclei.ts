@@ -14,6 +14,7 @@ import {
   seeded,
   seedOf,
   skipBadOf,
+  splitFile,
   type Terminal,
   type Verdict,
   whole,
@@ -89,13 +90,7 @@ export const recipe: Recipe<typeof settings> = {
       metrics: { meanIou: meanIou(classes.length) },
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps: epochs * batches.length }),
       skipped: bad,
-      files: {
-        "split.json": JSON.stringify({
-          train: names(train),
-          validation: names(validation),
-          test: names(test),
-        }),
-      },
+      files: splitFile({ train: names(train), validation: names(validation), test: names(test) }),
       test: (terminal) => judge(model, test, terminal),
     };
   },

@@ -16,6 +16,7 @@ import {
   seeded,
   seedOf,
   skipBadOf,
+  splitFile,
   type Terminal,
   whole,
 } from "anneal/recipe";
@@ -106,7 +107,7 @@ export const recipe: Recipe<typeof settings> = {
       loss: nn.crossEntropy,
       metrics: { accuracy: accuracy() },
       schedule: new optim.OneCycleLR(optimizer, { maxLr: lr, totalSteps, pctStart: 0.2 }),
-      files: { "split.json": JSON.stringify({ validation: v.tracks, test: test.tracks }) },
+      files: splitFile({ validation: v.tracks, test: test.tracks }),
       skipped: signs.bad,
       next: (folder) => `to ask it: anneal predict ${folder} PICTURE.png`,
       test: (terminal) => judge(model, signs, terminal),

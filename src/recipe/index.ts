@@ -37,4 +37,5 @@ export {
   word,
 } from "./settings.ts";
 export { type FileConfig, fileSettings, inDataFolder, sourceOf } from "./sources.ts";
+export { type Split, splitFile } from "./split-file.ts";
 export type { Terminal } from "./terminal.ts";
