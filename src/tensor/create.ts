@@ -8,7 +8,7 @@ import { type Node, type Shape, sizeOf } from "../ir/node.ts";
 import { StateError } from "../util/errors.ts";
 import { Rng } from "../util/rng.ts";
 import { nodeOf, wrap } from "./core.ts";
-import { bufferOf, type DeviceLike, engine, engineOn } from "./device.ts";
+import { bufferOf, type DeviceLike } from "./device.ts";
 import {
   argumentError,
   checkDtype,
@@ -23,7 +23,6 @@ import {
 import * as n from "./ops/nodes.ts";
 import { placeOn } from "./place.ts";
 import { nextBase, nextRandom } from "./random.ts";
-import { evaluate } from "./run.ts";
 import type { NestedArray, TensorData } from "./shape-types.ts";
 import type { Tensor } from "./tensor.ts";
 import { activeTrace } from "./trace.ts";
@@ -405,18 +404,42 @@ export function randint(
   if (!Number.isInteger(low) || !Number.isInteger(high) || range < 1 || range > 2 ** 31) {
     throw argumentError("randint", `there is no whole number from ${low} to below ${high}`);
   }
-  // 53 random bits scaled to the range: no value is likelier than another by more than 2^-22.
-  const place = n.mul(uniformNode(shape, "float64"), b.scalar(range, "float64"));
-  const lazy = b.cast(n.add(n.unary("floor", place), b.scalar(low, "float64")), "int32");
-  const node = activeTrace() === null ? withoutFloat64(lazy) : lazy;
-  return finish(b.cast(node, options.dtype ?? "int32"), options);
+  if (low < -(2 ** 31) || high > 2 ** 31) {
+    throw argumentError("randint", `${low} to ${high} is beyond int32`);
+  }
+  const whole = n.add(scaledBits(shape, range), b.scalar(low, "int32"));
+  return finish(b.cast(whole, options.dtype ?? "int32"), options);
 }
 
-/** The same as data, computed on the host, where the current device has no float64. */
-function withoutFloat64(node: Node): Node {
-  if (!engine().backend.lacks?.includes("float64")) return node;
-  const { buffers } = evaluate([node], undefined, engineOn("reference"));
-  return b.bufferNode(buffers[0]!, node.shape);
+/** 53 random bits scaled to 0 … range-1: no value is likelier than another by more than 2^-22. The upper
+ *  word of their 64-bit fraction times the range, in int32 that wraps, for not all devices have float64. */
+function scaledBits(shape: Shape, range: number): Node {
+  const first = nextRandom(shape);
+  const second = nextRandom(shape);
+  const high = n.add(n.mul(upper(first, 5), int(32)), upper(second, 27));
+  const below = upperProduct(n.mul(upper(second, 6), int(2 ** 11)), range);
+  // `below` is less than 2^31: the sum carries where it has lost the highest bit.
+  const low = n.mul(high, int(range | 0));
+  const carry = n.mul(upper(low, 31), n.sub(int(1), upper(n.add(low, below), 31)));
+  return n.add(upperProduct(high, range), carry);
+}
+
+/** The upper word of a 64-bit product, from products of halves; all words without a sign. */
+function upperProduct(word: Node, factor: number): Node {
+  const [over, under] = [int(Math.floor(factor / 2 ** 16)), int(factor % 2 ** 16)];
+  const top = upper(word, 16);
+  const bottom = lowerHalf(word);
+  const middle = n.add(n.mul(top, under), upper(n.mul(bottom, under), 16));
+  const rest = n.add(n.mul(bottom, over), lowerHalf(middle));
+  return n.add(n.add(n.mul(top, over), upper(middle, 16)), upper(rest, 16));
+}
+
+function lowerHalf(word: Node): Node {
+  return n.sub(word, n.mul(upper(word, 16), int(2 ** 16)));
+}
+
+function int(value: number): Node {
+  return b.scalar(value, "int32");
 }
 
 /** The numbers 0 … n-1 in random order, int32. */

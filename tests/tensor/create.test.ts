@@ -58,6 +58,30 @@ describe.each(devices)("creation on %s", (name) => {
     ]);
   });
 
+  it("scales 53 random bits to whole numbers, exactly", async () => {
+    // The same words, drawn as float64: (27 + 26 bits) · 2^-53.
+    const ranges: [number, number][] = [
+      [-3, 1000],
+      [0, 2 ** 31],
+      [-(2 ** 31), 0],
+      [-(2 ** 30), 2 ** 30 - 1],
+      [7, 8],
+      [0, 65_537],
+    ];
+    for (const [low, high] of ranges) {
+      manualSeed(11);
+      const parts = await rand(500, { dtype: "float64" }).data();
+      manualSeed(11);
+      const drawn = await randint(low, high, [500]).data();
+      const exact = [...parts].map((u) => {
+        const scaled = (BigInt(u * 2 ** 53) * BigInt(high - low)) >> 53n;
+        return Number(scaled) + low;
+      });
+      expect([...drawn]).toEqual(exact);
+    }
+    expect(() => randint(2 ** 31, 2 ** 31 + 5, [2])).toThrow("2147483653 is beyond int32");
+  });
+
   it("draws the numbers that the distribution promises", async () => {
     manualSeed(1);
     const u = await rand(10_000).data();

@@ -199,6 +199,8 @@ describe("the current device", () => {
     device(plain);
     manualSeed(5);
     expect(await values(randint(-3, 1000, [20]).add(0))).toEqual(expected);
+    manualSeed(5);
+    expect(await values(compile(() => randint(-3, 1000, [20]))())).toEqual(expected);
     expect(messageOf(() => tensor([1], { dtype: "float64" }).exp().realize())).toBe(
       'DtypeError: exp: the device "plain" has no float64\n' +
         '  hint: use x.float(), or a device that has it: device("wasm")',

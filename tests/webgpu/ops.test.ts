@@ -4,7 +4,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { grad } from "../../src/autodiff/backward.ts";
 import { WebgpuBackend } from "../../src/backend/webgpu/backend.ts";
-import { manualSeed, rand } from "../../src/index.ts";
+import { compile, manualSeed, rand, randint } from "../../src/index.ts";
 import type { Buffer } from "../../src/ir/buffer.ts";
 import { full } from "../../src/ir/build.ts";
 import { isFloat } from "../../src/ir/dtype.ts";
@@ -103,10 +103,11 @@ describe.skipIf(why !== null)(`ops on WebGPU${why === null ? "" : ` (${why})`}`,
     await compare(() => ({ nodes: make() }), 100);
   });
 
-  it("draws the same random bits", async () => {
+  it("draws the same random bits, and whole numbers in a compiled function", async () => {
     const draw = async () => {
       manualSeed(7);
-      return rand(1000).data();
+      const dice = compile(() => randint(-7, 2 ** 31 - 8, [1000]));
+      return [await rand(1000).data(), await dice().data()];
     };
     device(backend);
     const here = await draw();
