@@ -234,6 +234,33 @@ describe.skipIf(why !== null)(`the WebGPU backend${why === null ? "" : ` (${why}
     expect(await x.max().item()).toBe(999);
   });
 
+  it("gives slabs back that have long been empty, and takes new ones", async () => {
+    const small = backend({ slabBytes: 2 ** 16 });
+    const x = vector(1, 2, 3);
+    const next = compile((v: Tensor) => v.add(1));
+    const run = async (times: number) => {
+      for (let i = 0; i < times; i++) expect([...(await next(x).data())]).toEqual([2, 3, 4]);
+    };
+    const left: number[] = [];
+    await run(1);
+    for (let round = 0; round < 2; round++) {
+      const wide = Tensor.from(new Float32Array(50_000).fill(round), [50_000]).add(1);
+      expect((await wide.data()).every((v) => v === round + 1)).toBe(true);
+      wide.dispose();
+      const [most, bytes] = [count(small, "slabs"), count(small, "memoryBytes")];
+      expect(most).toBeGreaterThan(4);
+      // Not at once: they may be wanted again.
+      await run(8);
+      expect(count(small, "slabs")).toBe(most);
+      await run(80);
+      const freed = most - count(small, "slabs");
+      expect(freed).toBeGreaterThanOrEqual(4);
+      left.push(count(small, "memoryBytes"));
+      expect(bytes - left[round]!).toBe(freed * 2 ** 16);
+    }
+    expect(left[1]).toBe(left[0]);
+  });
+
   it("moves to the host what is over the budget, and back", async () => {
     const tight = backend({ state: 3 * 4096, results: 3 * 4096 });
     const layers = Array.from({ length: 8 }, () => new nn.Linear(32, 32, { bias: false }));

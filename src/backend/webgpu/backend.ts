@@ -189,7 +189,7 @@ export class WebgpuBackend implements Backend {
       adapter: gpu.name,
       f16: (this.options.f16 ?? false) && gpu.features.has("shader-f16"),
       features: [...gpu.features].join(" "),
-      slabs: slabs.list.length,
+      slabs: slabs.list.length - slabs.freed,
       slabLimit: slabs.largest,
       memoryBytes: this.memoryBytes(),
       usedBytes: slabs.usedBytes,

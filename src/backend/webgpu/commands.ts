@@ -57,6 +57,12 @@ export class Commands {
   private readonly groups = new Map<string, GPUBindGroup>();
   private uniforms: GPUBuffer | null = null;
   private stride = 0;
+  /** Bytes of the longest block of uniforms so far. */
+  private longest = 4;
+  /** Some pipeline may not be compiled yet. */
+  private compiling = false;
+  /** How many slabs had been given back when the groups were made. */
+  private freed = 0;
   private mirror = new Uint32Array(0);
 
   constructor(program: WebgpuProgram, maker: Maker) {
@@ -117,11 +123,13 @@ export class Commands {
   prepare(): Promise<void> | null {
     for (const step of this.moved) this.move(step);
     this.moved.clear();
+    if (!this.compiling) return null;
     const waiting = new Set<Promise<void>>();
     for (const { pipeline } of this.commands) {
       if (pipeline !== null && pipeline.ready === null) waiting.add(pipeline.done);
     }
-    return waiting.size === 0 ? null : Promise.all(waiting).then(() => {});
+    this.compiling = waiting.size > 0;
+    return this.compiling ? Promise.all(waiting).then(() => {}) : null;
   }
 
   private move(step: number): void {
@@ -167,12 +175,14 @@ export class Commands {
     const shader = maker.render(kernel, { places, slabs, slabElements, guarded });
     if (command.pipeline !== null) maker.pipelines.release(command.pipeline);
     command.pipeline = maker.pipelines.take(shader.code, slabs, label);
+    this.compiling = true;
     command.key = key;
     command.dispatch = shader.dispatch;
     const dtypes = program.scalarTypes[step]!;
     const values = scalars.map((scalar) => this.scalars[scalar]!);
     const offsets = places.map(() => 0);
     command.words = uniformWords(shader, offsets, { dtypes, values }, program.faultBases[step]!);
+    this.longest = Math.max(this.longest, 4 * command.words.length);
   }
 
   /** Writes what has changed of the uniforms. */
@@ -197,8 +207,7 @@ export class Commands {
   /** Makes the uniforms large enough for the longest block. */
   private needStride(): void {
     const { commands, maker } = this;
-    const longest = commands.reduce((most, { words }) => Math.max(most, 4 * words.length), 4);
-    const stride = Math.ceil(longest / alignment) * alignment;
+    const stride = Math.ceil(this.longest / alignment) * alignment;
     if (stride <= this.stride) return;
     this.uniforms?.destroy();
     this.stride = stride;
@@ -232,6 +241,9 @@ export class Commands {
   }
 
   private groupOf(bound: string): GPUBindGroup {
+    const { freed } = this.maker.slabs;
+    if (freed !== this.freed) this.groups.clear();
+    this.freed = freed;
     const known = this.groups.get(bound);
     if (known !== undefined) return known;
     const slabs = bound === "" ? [] : bound.split(",").map(Number);

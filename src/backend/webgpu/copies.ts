@@ -45,6 +45,8 @@ export class Copier {
   private readonly groups = new Map<string, GPUBindGroup>();
   private uniforms: GPUBuffer | null = null;
   private used = 0;
+  /** How many slabs had been given back when the groups were made. */
+  private freed = 0;
   private words = new Uint32Array((16 * blockBytes) / 4);
 
   constructor(maker: Maker) {
@@ -115,6 +117,9 @@ export class Copier {
   }
 
   private groupOf(slabs: readonly number[]): GPUBindGroup {
+    const { freed } = this.maker.slabs;
+    if (freed !== this.freed) this.groups.clear();
+    this.freed = freed;
     const key = slabs.join();
     const known = this.groups.get(key);
     if (known !== undefined) return known;

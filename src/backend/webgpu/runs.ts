@@ -151,7 +151,10 @@ export class Runs {
     if (this.pending.length >= mostPending) return this.pending[0]!.answer.catch(() => {});
     if (live.behind !== null) return live.behind;
     const { memory } = live;
-    if (job.clock < 0) job.clock = ++memory.clock;
+    if (job.clock < 0) {
+      job.clock = ++memory.clock;
+      memory.slabs.trim(job.clock);
+    }
     let binding: Binding;
     try {
       binding = new Binding(job.program, memory, job.inputs, job.hosts);

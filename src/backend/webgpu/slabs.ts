@@ -24,11 +24,15 @@ interface Slab {
   readonly buffer: GPUBuffer;
   readonly bytes: number;
   readonly heap: Heap;
+  /** The last run that found something in it, or put something there. */
+  usedAt: number;
 }
 
 const firstBytes = 2 ** 22;
 /** Each slab is this many times as large as all before it, within the limits. */
 const growth = 3;
+/** A slab that has been empty for so many runs is given back. */
+const idleRuns = 64;
 /** Element offsets stay well within 32 bits. */
 const mostBytes = 2 ** 31;
 
@@ -36,6 +40,9 @@ export class Slabs {
   readonly list: Slab[] = [];
   /** Bytes of the largest slab there may be. */
   readonly largest: number;
+  /** How many have been given back. */
+  freed = 0;
+  private run = 0;
   private readonly device: GPUDevice;
 
   constructor(device: GPUDevice, largest = mostBytes) {
@@ -59,7 +66,9 @@ export class Slabs {
     if (bytes + spareBytes > this.largest) return this.allocateRow(this.countFor(bytes));
     for (let slab = 0; slab < this.list.length; slab++) {
       const at = this.list[slab]!.heap.allocate(bytes);
-      if (at >= 0) return { slab, at, count: 1 };
+      if (at < 0) continue;
+      this.list[slab]!.usedAt = this.run;
+      return { slab, at, count: 1 };
     }
     return null;
   }
@@ -76,7 +85,10 @@ export class Slabs {
       run = bytes === this.largest && heap.tailBytes === bytes ? run + 1 : 0;
       if (run < count) continue;
       const first = slab - count + 1;
-      for (let i = first; i <= slab; i++) this.list[i]!.heap.allocate(this.largest - spareBytes);
+      for (let i = first; i <= slab; i++) {
+        this.list[i]!.heap.allocate(this.largest - spareBytes);
+        this.list[i]!.usedAt = this.run;
+      }
       return { slab: first, at: 0, count };
     }
     return null;
@@ -84,6 +96,21 @@ export class Slabs {
 
   release({ slab, at, count }: Region): void {
     for (let i = slab; i < slab + count; i++) this.list[i]!.heap.release(at);
+  }
+
+  /** Run number `run` begins: slabs that have been empty for long are given back. What was submitted may
+   *  still use them. Their numbers stay theirs, so that no old binding means another; the first is kept. */
+  trim(run: number): void {
+    this.run = run;
+    for (let i = 1; i < this.list.length; i++) {
+      const slab = this.list[i]!;
+      if (slab.bytes === 0) continue;
+      if (slab.heap.tailBytes !== slab.bytes) slab.usedAt = run;
+      if (run - slab.usedAt <= idleRuns) continue;
+      slab.buffer.destroy();
+      this.list[i] = { ...slab, bytes: 0, heap: new Heap(0) };
+      this.freed++;
+    }
   }
 
   /** More slabs, so that `bytes` can be had; false where the device has no more memory. */
@@ -113,7 +140,7 @@ export class Slabs {
       buffer.destroy();
       return false;
     }
-    this.list.push({ buffer, bytes, heap: new Heap(bytes) });
+    this.list.push({ buffer, bytes, heap: new Heap(bytes), usedAt: this.run });
     return true;
   }
 
