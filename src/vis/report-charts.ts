@@ -103,7 +103,15 @@ export const chartScript = `
   const count = (v) => v == null ? "" : v.toLocaleString("en");
   const counts = (u, splits) => splits.map((v) => Number.isInteger(v) ? count(v) : "");
   const numbers = (u, splits) => splits.map(number);
-  const powers = (u, splits) => splits.map((v) => v > 0 && Math.log10(v) % 1 === 0 ? number(v) : "");
+  // What stands under the chart: the values under the pointer, without one the last.
+  const under = (text) => (u, v, s, i) => text(i == null ? u.data[s].at(-1) : v);
+  const ten = (v) => v > 0 && Math.log10(v) % 1 === 0;
+  // Powers of ten; within one decade also their doubles and fives.
+  function powers(u, splits) {
+    const few = splits.filter(ten).length < 2;
+    const named = (v) => ten(v) || few && (ten(+(v / 2).toPrecision(6)) || ten(+(v / 5).toPrecision(6)));
+    return splits.map((v) => named(v) ? number(v) : "");
+  }
   function range({ data: [x] }) {
     return x.length > 1 ? undefined : [x[0] - 1, x[0] + 1];
   }
@@ -111,7 +119,7 @@ export const chartScript = `
     const few = chart.data[0].length < 40;
     return chart.series.map((s) => ({
       label: s.label, stroke: color(s.color), alpha: s.faint ? 0.35 : 1, width: s.faint ? 1 : 2,
-      value: (u, v) => number(v), points: { show: few, size: 6, fill: color(s.color) },
+      value: under(number), points: { show: few, size: 6, fill: color(s.color) },
     }));
   }
   function options(chart, width) {
@@ -123,7 +131,7 @@ export const chartScript = `
         axis({ label: chart.x, values: counts, size: 36 }),
         axis({ values: chart.log ? powers : numbers, size: 58 }),
       ],
-      series: [{ label: chart.x, value: (u, v) => count(v) }, ...series(chart)],
+      series: [{ label: chart.x, value: under(count) }, ...series(chart)],
     };
   }
   function draw(chart) {
