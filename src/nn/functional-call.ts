@@ -3,11 +3,11 @@
 
 import { show } from "../ir/build.ts";
 import type { Node } from "../ir/node.ts";
-import { nodeOf, wrap } from "../tensor/core.ts";
+import { nodeOf } from "../tensor/core.ts";
 import { needTensor } from "../tensor/ops/common.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { activeTrace, BodyTrace, withTrace } from "../tensor/trace.ts";
-import { flatten, type Spec, unflatten } from "../tensor/tree.ts";
+import { nodesOf, treeOf } from "../tensor/tree.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import type { Module } from "./module.ts";
 
@@ -38,13 +38,11 @@ export function functionalCall<A extends unknown[], R>(
     needTensor("functionalCall", value, name);
     given.set(placeOf(own, name, value), nodeOf(value));
   }
-  const { spec, nodes } = withTrace(new BodyTrace(activeTrace(), "functionalCall", given), () => {
-    const results: Tensor[] = [];
-    const found: Spec = flatten("functionalCall", module.forward(...inputs), results);
-    return { spec: found, nodes: results.map(nodeOf) };
-  });
-  let at = 0;
-  return unflatten(spec, () => wrap(nodes[at++]!)) as R;
+  const body = new BodyTrace(activeTrace(), "functionalCall", given);
+  const { spec, nodes } = withTrace(body, () =>
+    nodesOf("functionalCall", module.forward(...inputs)),
+  );
+  return treeOf(spec, nodes) as R;
 }
 
 /** The tensor of the module that `value` stands for. */

@@ -13,7 +13,7 @@ import * as n from "./ops/nodes.ts";
 import { stateTensor } from "./state.ts";
 import { Tensor } from "./tensor.ts";
 import { activeTrace, LoopTrace, withTrace } from "./trace.ts";
-import { collect, flatten, type Spec, unflatten } from "./tree.ts";
+import { collect, flatten, nodesOf, type Spec, treeOf } from "./tree.ts";
 
 export interface ScanOptions {
   /** From the last step to the first; y at t still belongs to x at t. */
@@ -66,11 +66,8 @@ export function scan<C, X, Y>(
   const carries = inits.map((init) => bind(init, standFor(init)));
   const steps = sequences.map((all) => bind(all, stepOf(all)));
   const made = withTrace(trace, () => {
-    const give = (spec: Spec, nodes: readonly { inside: Node }[]) => {
-      let at = 0;
-      return unflatten(spec, () => wrap(nodes[at++]!.inside));
-    };
-    const result = body(give(carrySpec, carries) as C, give(xsSpec, steps) as X, wrap(t));
+    const [state, row] = [carries, steps].map((bound) => bound.map(({ inside }) => inside));
+    const result = body(treeOf(carrySpec, state!) as C, treeOf(xsSpec, row!) as X, wrap(t));
     return openResult(result, carrySpec);
   });
   made.next.forEach((next, i) => void checkCarry(inits[i]!, next, i));
@@ -103,11 +100,7 @@ function run(loop: Loop, checkpoint: boolean | number | undefined): Results {
 }
 
 function close(results: Results, carrySpec: Spec, ySpec: Spec): [unknown, unknown] {
-  const give = (spec: Spec, nodes: readonly Node[]) => {
-    let at = 0;
-    return unflatten(spec, () => wrap(nodes[at++]!));
-  };
-  return [give(carrySpec, results.carries), give(ySpec, results.ys)];
+  return [treeOf(carrySpec, results.carries), treeOf(ySpec, results.ys)];
 }
 
 /** What a body returned, as nodes; called while its trace is active. */
@@ -116,13 +109,13 @@ function openResult(result: unknown, carrySpec: Spec) {
     const detail = `the body must return [carry, y], got ${describe(result)}`;
     throw argumentError("scan", detail, "where there is no y: return [carry, null]");
   }
-  const [next, ys]: [Tensor[], Tensor[]] = [[], []];
+  const next: Tensor[] = [];
   if (!collect(carrySpec, result[0], next)) {
     const hint = "what is no tensor must stay the same; make a number that changes a tensor";
     throw argumentError("scan", "the body returned a carry of another structure", hint);
   }
-  const ySpec = flatten("scan", result[1], ys);
-  return { next: next.map(nodeOf), ys: ys.map(nodeOf), ySpec };
+  const { spec: ySpec, nodes: ys } = nodesOf("scan", result[1]);
+  return { next: next.map(nodeOf), ys, ySpec };
 }
 
 function checkCarry(init: Node, next: Node, i: number): void {

@@ -1,7 +1,9 @@
 // Trees: arguments and results that are tensors, or arrays and plain objects of such, with other values
 // between them. A Spec is the structure without the tensors. Not here: what is done with the tensors.
 
+import type { Node } from "../ir/node.ts";
 import { ArgumentError } from "../util/errors.ts";
+import { nodeOf, wrap } from "./core.ts";
 import { Tensor } from "./tensor.ts";
 
 /** The structure of a value; the tensors are counted in the order in which they are met. */
@@ -93,4 +95,17 @@ export function unflatten(spec: Spec, next: () => unknown): unknown {
       return Object.fromEntries(made);
     }
   }
+}
+
+/** The nodes of a value's tensors, and the structure that they lie in. */
+export function nodesOf(op: string, value: unknown): { spec: Spec; nodes: Node[] } {
+  const tensors: Tensor[] = [];
+  const spec = flatten(op, value, tensors);
+  return { spec, nodes: tensors.map(nodeOf) };
+}
+
+/** A value of this structure, of new tensors for the nodes. */
+export function treeOf(spec: Spec, nodes: readonly Node[]): unknown {
+  let at = 0;
+  return unflatten(spec, () => wrap(nodes[at++]!));
 }

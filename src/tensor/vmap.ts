@@ -7,11 +7,9 @@ import { batch, lift, type VmapOptions } from "../autodiff/vmap.ts";
 import { permute, show } from "../ir/build.ts";
 import type { Node } from "../ir/node.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
-import { nodeOf, wrap } from "./core.ts";
 import { axisOf } from "./ops/common.ts";
-import type { Tensor } from "./tensor.ts";
 import { activeTrace, BodyTrace, withTrace } from "./trace.ts";
-import { flatten, unflatten } from "./tree.ts";
+import { nodesOf, treeOf } from "./tree.ts";
 
 /** Options of {@link vmap}. */
 export interface BatchedOptions extends VmapOptions {
@@ -57,9 +55,7 @@ export function vmap<A extends unknown[], R>(
         return axis === null || axis === undefined ? arg : sampleOf(arg, axis, inputs, batches);
       });
       checkCounts(batches);
-      const results: Tensor[] = [];
-      const structure = flatten("vmap", f(...(given as A)), results);
-      return { spec: structure, nodes: results.map(nodeOf) };
+      return nodesOf("vmap", f(...(given as A)));
     });
     if (nodes.length === 0) throw new ArgumentError("vmap", "the function must return tensors");
     const known = new Map(inputs.map((one, i) => [one, { node: batches[i]!, batched: true }]));
@@ -67,20 +63,15 @@ export function vmap<A extends unknown[], R>(
     const [since, V] = [inputs[0]!.id, batches[0]!.shape[0]!];
     const outside = (node: Node) => node.id < since;
     const found = batch(nodes, known, V, { randomness, outside }).map((node) => lift(node, V));
-    let at = 0;
-    return unflatten(spec, () => {
-      const node = found[at++]!;
-      return wrap(moved(node, 0, axisOf("vmap", outAxes, node.shape)));
-    }) as R;
+    const results = found.map((node) => moved(node, 0, axisOf("vmap", outAxes, node.shape)));
+    return treeOf(spec, results) as R;
   };
 }
 
 /** An argument with stand-ins of one sample for its tensors, which are added to `inputs` and `batches`. */
 function sampleOf(arg: unknown, axis: number, inputs: Node[], batches: Node[]): unknown {
-  const tensors: Tensor[] = [];
-  const spec = flatten("vmap", arg, tensors);
-  const stands = tensors.map((tensor) => {
-    const node = nodeOf(tensor);
+  const { spec, nodes } = nodesOf("vmap", arg);
+  const stands = nodes.map((node) => {
     const batch = moved(node, axisOf("vmap", axis, node.shape), 0);
     const one = standFor({ dtype: node.dtype, shape: batch.shape.slice(1) });
     one.tracked = node.tracked;
@@ -88,8 +79,7 @@ function sampleOf(arg: unknown, axis: number, inputs: Node[], batches: Node[]): 
     batches.push(batch);
     return one;
   });
-  let at = 0;
-  return unflatten(spec, () => wrap(stands[at++]!));
+  return treeOf(spec, stands);
 }
 
 function checkCounts(batches: readonly Node[]): void {
