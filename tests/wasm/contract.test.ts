@@ -10,6 +10,7 @@ import {
   renderProbe,
 } from "../../src/backend/wasm/contract.ts";
 import { simplify } from "../../src/backend/wasm/contract-shape.ts";
+import { partition } from "../../src/backend/wasm/contract-tiling.ts";
 import { withFlags } from "../../src/backend/wasm/flags.ts";
 import type { TypedArray } from "../../src/ir/dtype.ts";
 import type { Affine, Expr } from "../../src/schedule/kernel.ts";
@@ -360,8 +361,10 @@ describe("division of the work", () => {
     expect(changed).toBeLessThan(data[2]!.length / 4);
   });
 
-  it("makes one part of little work, and 16 or more of much", () => {
-    expect(contractParts(matmul(64, 64, 64).kernel)).toBe(1);
+  it("makes one part of little work, two equal ones of more, and 16 or more of much", () => {
+    expect(contractParts(matmul(32, 32, 64).kernel)).toBe(1);
+    // Rows in tiles of 6 would be 36 and 28: the columns are cut.
+    expect(partition(matmul(64, 64, 64).kernel).chunks).toMatchObject({ tile: 1, panel: 2 });
     expect(contractParts(matmul(256, 256, 256).kernel)).toBeGreaterThanOrEqual(16);
     const conv = convForward({ B: 64, H: 14, W: 14, IC: 32, OC: 64, kernel: 3, stride: 1 });
     expect(contractParts(conv.kernel)).toBeGreaterThanOrEqual(16);

@@ -30,7 +30,8 @@ export interface Phase {
   readonly first?: readonly Command[];
   readonly shared?: readonly Command[];
   readonly check?: boolean;
-  readonly wake?: boolean;
+  /** Microseconds that it says it takes. */
+  readonly cost?: number;
 }
 
 /** Kernels by table index. */
@@ -202,7 +203,7 @@ export class Bench {
       return at;
     };
     const at = this.array((phases.length * phaseBytes) / 4 + 16);
-    phases.forEach(({ first = [], shared = [], check, wake }, p) => {
+    phases.forEach(({ first = [], shared = [], check, cost = 0 }, p) => {
       const commands = makeCommands(shared);
       const items = shared.flatMap((c, k) => itemsOf(c, commands + commandBytes * k));
       const itemsAt = this.array((items.length * itemBytes) / 4 + 16);
@@ -215,7 +216,7 @@ export class Bench {
       memory.i32[word + phase.items] = itemsAt;
       memory.i32[word + phase.itemCount] = items.length;
       memory.i32[word + phase.check] = check ? 1 : 0;
-      memory.i32[word + phase.wake] = wake ? 1 : 0;
+      memory.i32[word + phase.cost] = cost;
     });
     return { at, count: phases.length };
   }

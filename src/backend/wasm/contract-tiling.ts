@@ -10,6 +10,8 @@ export const maxRows = 6;
 
 /** Floating-point operations that a part should have at least: about 20 µs. */
 const partFlops = 2e6;
+/** From here on a contraction has two parts at least: a thread that spins takes half of 5 µs. */
+const twoPartsFrom = 5e5;
 const maxParts = 32;
 /** Floats of a block of all three operands that a part may have: they stay in the second-level
  *  cache. */
@@ -109,7 +111,9 @@ function cutGrid({ parts, rows, units, panels, sums, packed }: Grid): [number, n
     const forCache = Math.ceil(rows / Math.max(fitting, maxRows));
     const r = Math.min(units, Math.max(Math.ceil(parts / p), parts > 1 ? forCache : 1));
     // Every piece of columns reads all rows, and the other way round; too few parts is worse.
-    const read = (packed ? 4 : 1) * p * rows + r * 16 * panels + Math.max(0, parts - p * r) * 1e6;
+    const uneven = (r * Math.ceil(units / r) * p * Math.ceil(panels / p)) / (units * panels);
+    const copied = (packed ? 4 : 1) * p * rows + r * 16 * panels;
+    const read = copied * uneven + Math.max(0, parts - p * r) * 1e6;
     if (read < least) {
       least = read;
       best = [r, p];
@@ -131,7 +135,8 @@ export function partition(kernel: ContractKernel): Partition {
   const blocks = sumBlocks(kernel);
   const limit = blocks.count > 1 ? maxParts / 2 : maxParts;
   const flops = 2 * batches * rows * panels * 16 * sums;
-  const wanted = Math.min(limit, Math.max(1, Math.floor(flops / partFlops)));
+  const least = flops >= twoPartsFrom ? 2 : 1;
+  const wanted = Math.min(limit, Math.max(least, Math.floor(flops / partFlops)));
   const batch = Math.min(batches, wanted);
   const [r, panel] = cutGrid({
     parts: Math.ceil(wanted / batch),

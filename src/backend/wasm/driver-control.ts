@@ -15,6 +15,8 @@ export const control = {
   orderCount: 132,
   orderThreads: 136,
   orderBase: 144,
+  /** Microseconds of phases that opened since workers were last rung for. */
+  missed: 152,
   /** Items of the open phase that are done. */
   done: 192,
   /** 1 ends the run (2: a fault): items are taken but not run, and the phase is the last. */
@@ -81,9 +83,13 @@ export const phase = {
   itemCount: 3,
   /** 1: faults so far end the run before it. */
   check: 4,
-  /** 1: long enough to wake sleeping workers for. */
-  wake: 5,
+  /** Microseconds that workers could help with; {@link wakeFrom} says what becomes of them. */
+  cost: 5,
 } as const;
+
+/** Microseconds of phases worth waking sleeping workers for: one long phase, or short ones that sleepers
+ *  missed, of one run or of many. Short phases pay together for a bell that costs as much as one. */
+export const wakeFrom = 150;
 
 /** Words of an item: a stretch of one command's range, or (`count` > 0) whole commands in order. */
 export const itemWords = 4;

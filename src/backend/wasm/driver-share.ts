@@ -18,6 +18,7 @@ import {
   phaseBytes,
   statusAborted,
   statusFault,
+  wakeFrom,
 } from "./driver-control.ts";
 import { lineOf, lineWord, loadPhase, loadWord, storeLine, storeWord } from "./driver-wait.ts";
 
@@ -195,6 +196,20 @@ function phaseAt(f: FuncBuilder, index: number): void {
   f.op("i32.add");
 }
 
+/** Sets `owed` to what workers missed with this phase, and pushes what of it is left: nothing if they are
+ *  to be rung for now. */
+function pushOwed(f: FuncBuilder, at: number, owed: number): void {
+  f.i32(0);
+  loadWord(f, control.missed);
+  field(f, at, phase.cost);
+  f.op("i32.add");
+  f.tee(owed);
+  f.get(owed);
+  f.i32(wakeFrom);
+  f.op("i32.ge_u");
+  f.op("select");
+}
+
 /** advance(thread, index): runs what comes before phase `index` and opens it; after the last one, or
  *  when the run is to end, no phase is open. Only whoever ended the phase before calls it. */
 export function renderAdvance(
@@ -203,7 +218,7 @@ export function renderAdvance(
 ): FuncBuilder {
   const f = module.func(["i32", "i32"], [], "advance");
   const [thread, index] = [0, 1];
-  const at = f.local("i32");
+  const [at, owed] = [f.local("i32"), f.local("i32")];
   storeWord(f, control.done, () => f.i32(0));
   const close = f.block();
   const again = f.loop();
@@ -241,8 +256,11 @@ export function renderAdvance(
   f.set(index);
   f.br(again);
   f.end();
+  storeWord(f, control.missed, () => pushOwed(f, at, owed));
   publish(f, index, 0, ring);
-  field(f, at, phase.wake);
+  f.get(owed);
+  f.i32(wakeFrom);
+  f.op("i32.ge_u");
   f.if();
   loadWord(f, control.orderThreads);
   f.call(ringWorkers);

@@ -14,16 +14,14 @@ import {
   phase,
   phaseBytes,
   phaseWords,
+  wakeFrom,
 } from "./driver-control.ts";
 import { costOf } from "./program-cost.ts";
 import { partsOf } from "./program-kinds.ts";
 import { type Group, maxGroups, type Phase, phasesOf } from "./program-phases.ts";
 
-/** Microseconds. Kernels from here on are split; programs whose split kernels take less than the second
- *  figure run on one thread; phases from the third on are worth waking a sleeping worker. */
+/** Microseconds. Kernels from here on are split: a thread that spins takes a part in a fraction of one. */
 const splitFrom = 5;
-const shareFrom = 20;
-const wakeFrom = 150;
 /** Items of large kernels take about so long: a thread that loses its core holds up one of them. */
 const itemTime = 25;
 /** Items of one kernel, at most: those of a phase can be counted in 12 bits. */
@@ -53,7 +51,8 @@ interface SharedPhase {
   readonly firstCount: number;
   readonly items: readonly Item[];
   readonly check: boolean;
-  readonly wake: boolean;
+  /** Microseconds that other threads could help with. */
+  readonly cost: number;
 }
 
 export interface ShareOptions {
@@ -91,9 +90,7 @@ export function shareOut(plan: Plan, options: ShareOptions): Sharing {
     const { pieces, cost } = all[i]!;
     return { step: plan.steps[i]!, cost, split: pieces > 1 && (splitAll || cost >= splitFrom) };
   });
-  const split = works.filter((work) => work.split);
-  const worth = split.reduce((sum, { cost }) => sum + cost, 0) >= shareFrom;
-  const threaded = threads > 1 && split.length > 0 && (worth || splitAll);
+  const threaded = threads > 1 && works.some((work) => work.split);
   const hasFaults = plan.steps.some((step) => step.faults.length > 0);
   const commit = hasFaults ? kept.findIndex((i) => i >= plan.commit) : -1;
   const groups = threaded ? phasesOf(plan, works, { commit, apart: options.apart }) : [];
@@ -144,10 +141,11 @@ function cutPhases(
       return itemsOf(group, at, shares[at]!, (i + 0.5) / groups.length, options);
     });
     items.sort((a, b) => a.place - b.place);
-    const cost = groups.reduce((sum, group) => sum + group.cost, 0);
-    const wake = items.length > 1 && (cost >= wakeFrom || (asleep && options.splitAll));
-    if (wake) asleep = false;
-    return { first: firstAt, firstCount: first.steps.length, items, check, wake };
+    const whole = items.length > 1 ? groups.reduce((sum, group) => sum + group.cost, 0) : 0;
+    const forced = asleep && options.splitAll && items.length > 1;
+    const cost = Math.round(forced ? Math.max(whole, wakeFrom) : whole);
+    if (cost >= wakeFrom) asleep = false;
+    return { first: firstAt, firstCount: first.steps.length, items, check, cost };
   });
 }
 
@@ -201,14 +199,14 @@ export function writeCommand(
 /** Writes the phases from an address on; their commands are the list at another. */
 export function writePhases(i32: Int32Array, at: number, { phases }: Sharing, list: number): void {
   let itemsAt = at + phaseBytes * phases.length;
-  phases.forEach(({ first, firstCount, items, check, wake }, p) => {
+  phases.forEach(({ first, firstCount, items, check, cost }, p) => {
     const word = at / 4 + phaseWords * p;
     i32[word + phase.first] = list + commandBytes * first;
     i32[word + phase.firstCount] = firstCount;
     i32[word + phase.items] = itemsAt;
     i32[word + phase.itemCount] = items.length;
     i32[word + phase.check] = check ? 1 : 0;
-    i32[word + phase.wake] = wake ? 1 : 0;
+    i32[word + phase.cost] = cost;
     items.forEach((one, i) => {
       const itemWord = itemsAt / 4 + itemWords * i;
       i32[itemWord + item.command] = list + commandBytes * one.command;
