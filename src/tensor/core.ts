@@ -9,7 +9,7 @@ import type { TypedArray } from "../ir/dtype.ts";
 import { Node, type Place } from "../ir/node.ts";
 import { ArgumentError, DtypeError, ShapeError, StateError } from "../util/errors.ts";
 import { engineAt, engineOf, placeOf } from "./device.ts";
-import { elementsOf } from "./moves.ts";
+import { arrivalOf, elementsOf } from "./moves.ts";
 import { type Change, evaluate, settled } from "./run.ts";
 import { Tensor } from "./tensor.ts";
 import { activeTrace, checkEscape, disposed, refuseInTrace, untraced } from "./trace.ts";
@@ -174,11 +174,17 @@ function computeTogether(tensors: readonly Tensor[], history: History): Promise<
 }
 
 /** Computes tensors in one program (for each device that they were placed on); their nodes become data.
- *  What has history keeps it, so that `loss.backward()` works after `await loss.item()`. */
+ *  What has history keeps it, so that `loss.backward()` works after `await loss.item()`. The promise waits
+ *  for earlier runs too that are to fill one of them; null where all of them hold their values. */
 export function realize(tensors: readonly Tensor[]): Promise<void> | null {
   for (const t of tensors) checkOutside(t);
   const pending = tensors.filter((t) => t.current.op !== "buffer");
-  return pending.length === 0 ? null : compute([...new Set(pending)], "keep");
+  const runs = pending.length === 0 ? [] : [compute([...new Set(pending)], "keep")];
+  for (const { current } of tensors) {
+    const arrival = current.buffer && arrivalOf(current.buffer);
+    if (arrival) runs.push(arrival);
+  }
+  return allOf(runs);
 }
 
 export function checkOutside(tensor: Tensor): void {

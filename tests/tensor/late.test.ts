@@ -3,8 +3,10 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { LateBackend } from "../../src/backend/late.ts";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
+import { compile } from "../../src/tensor/compile.ts";
 import { randn, tensor } from "../../src/tensor/create.ts";
 import { device } from "../../src/tensor/device.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
 import { messageOf, values } from "./devices.ts";
 
 describe("a late device", () => {
@@ -28,6 +30,19 @@ describe("a late device", () => {
     ]);
     expect((await x.gt(2).nonzero()).shape).toEqual([2, 2]);
     expect(await x.detach().allclose(x)).toBe(true);
+  });
+
+  it("is waited for by realize until it has what it was told to compute before", async () => {
+    const double = compile((x: Tensor) => x.mul(2));
+    const y = double(tensor([1, 2]));
+    const z = tensor([3]).add(1);
+    const first = z.realize();
+    for (const run of [y.realize(), first, z.realize()]) expect(run).toBeInstanceOf(Promise);
+    await y.realize();
+    expect(y.realize()).toBeNull();
+    await z.realize();
+    expect(z.realize()).toBeNull();
+    expect([await values(y), await values(z)]).toEqual([[2, 4], [4]]);
   });
 
   it("assigns in order", async () => {
