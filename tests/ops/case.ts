@@ -39,6 +39,17 @@ export function outputsOf(c: Case, leaves: readonly Node[]): readonly Node[] {
   return (Array.isArray(made) ? made : [made]) as readonly Node[];
 }
 
+/** Whether a row is not about float64 itself. */
+export function buildsInFloat32(c: Case): boolean {
+  if (c.name.includes("float64")) return false;
+  try {
+    instantiate(c, "float32");
+    return true;
+  } catch {
+    return false; // it mixes in float64 of its own
+  }
+}
+
 /** Numbers in [0, 1) of a stream (mulberry32). */
 export function stream(seed: number): () => number {
   let state = Math.imul(seed + 1, 0x9e3779b1);

@@ -13,7 +13,7 @@ import {
   refusedBy,
   type UnderTest,
 } from "./backends.ts";
-import { type Case, instantiate } from "./case.ts";
+import { buildsInFloat32, type Case, instantiate } from "./case.ts";
 import { difference } from "./close.ts";
 import { sections, table } from "./table.ts";
 
@@ -50,17 +50,6 @@ async function run(on: UnderTest, c: Case, dtype?: DType): Promise<Outcome> {
     outputs: await Promise.all(buffers.map((b) => on.engine.read(b))),
     left: await Promise.all(untouched.map((b) => on.engine.read(b))),
   };
-}
-
-/** Whether a row is not about float64 itself. */
-function buildsInFloat32(c: Case): boolean {
-  if (c.name.includes("float64")) return false;
-  try {
-    instantiate(c, "float32");
-    return true;
-  } catch {
-    return false; // it mixes in float64 of its own
-  }
 }
 
 const rowsOf = (cases: readonly Case[]) => cases.map((c) => [c.name, c] as const);
