@@ -4,6 +4,7 @@ import { Buffer } from "../../src/ir/buffer.ts";
 import * as b from "../../src/ir/build.ts";
 import type { DType, TypedArray } from "../../src/ir/dtype.ts";
 import { makeGraph } from "../../src/ir/graph.ts";
+import { missingAdapter } from "../webgpu/adapter.ts";
 import {
   backendsUnderTest,
   evaluate,
@@ -56,6 +57,11 @@ const rowsOf = (cases: readonly Case[]) => cases.map((c) => [c.name, c] as const
 
 const backends = await backendsUnderTest();
 const others = backends.filter((b) => b !== reference);
+
+const why = await missingAdapter();
+describe.skipIf(why === null)("the op table on webgpu", () => {
+  it("runs where there is an adapter", ({ skip }) => skip(why!));
+});
 
 describe("the table", () => {
   it("names each row once", () => {

@@ -69,8 +69,8 @@ for (const on of backends.filter(lacksFloat64)) {
       expect(nodes.length).toBeGreaterThan(0);
       expected.forEach((values, i) => {
         // What cancels is off by the rounding of what was large.
-        const largest = values.reduce((most, v) => Math.max(most, Math.abs(v)), 1);
-        const off = values.map((v, at) => Math.abs(actual[i]![at]! - v));
+        const largest = Math.max(1, ...Array.from(values, Math.abs));
+        const off = Array.from(values, (v, at) => Math.abs(actual[i]![at]! - v));
         expect(off.length).toBe(actual[i]!.length);
         expect(Math.max(0, ...off)).toBeLessThan(6e-6 * largest * (c.loose ?? 1));
       });
